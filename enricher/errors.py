@@ -1,0 +1,110 @@
+"""Every error that this package raises on purpose.
+
+    EnricherError
+    ├── InputError          a list can't be read: says the file, the line if there is one, and what to do
+    ├── SettingError        a flag, a variable or a configuration line is wrong: names it, its value and what is allowed
+    ├── MissingExtra        an optional library is not installed: names the extra that brings it
+    ├── StoreError          the database can't be used: newer than this program, not a database, locked, read-only
+    │   └── JobBusy         another process runs this job just now
+    ├── TransportError      one attempt got no whole answer; `cause` is one of CAUSES (translated in transports/ only)
+    ├── ExchangeError       one request stays without an answer
+    │   ├── GaveUp          every permitted attempt failed; asking later may help, so the next run asks again
+    │   └── Refused         the service's answer is final for this request; asking again will not help
+    ├── KeyRefused          the service does not accept the key: the whole job stops
+    ├── ServiceDown         the service has not answered for so long that the job ends, its items pending
+    └── Interrupted         the job was told to stop while this was waiting
+
+No message holds a key, and none holds the text of another library's exception: the same failure reads the same in
+every mode.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Cause = Literal["connection lost", "timeout", "too large", "not allowed"]
+CAUSES: tuple[str, ...] = get_args(Cause)
+
+
+class EnricherError(Exception):
+    """The root: catch this to catch everything that this package raises on purpose."""
+
+
+class InputError(EnricherError):
+    """A list that can't be read. `str(error)` is one line: file, line number where there is one, reason, remedy."""
+
+
+class SettingError(EnricherError):
+    """A setting that can't be used. `str(error)` names the setting, the value given and what is allowed."""
+
+
+class MissingExtra(EnricherError):
+    """A library of an optional extra is missing."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f"{library} is not installed; install it with: pip install 'enricher[{extra}]'")
+
+
+class StoreError(EnricherError):
+    """The database can't be used. `str(error)` names the file and says what to do."""
+
+
+class JobBusy(StoreError):
+    """Another process runs this job: raised when its file lock is taken."""
+
+
+class TransportError(EnricherError):
+    """One attempt brought no whole answer: raised by a transport, judged by the exchange.
+
+    `cause` is coarse on purpose, so that requests and aiohttp tell the same story of the same failure.
+    `sent_at` and `failed_at` are seconds on the performer's monotonic clock.
+    """
+
+    def __init__(self, cause: Cause, *, sent_at: float = 0.0, failed_at: float = 0.0) -> None:
+        super().__init__(cause)
+        self.cause: Cause = cause
+        self.sent_at = sent_at
+        self.failed_at = failed_at
+
+
+class ExchangeError(EnricherError):
+    """A request that stays without an answer; fails its item and nothing else. `attempts` counts what was sent."""
+
+    def __init__(self, reason: str, attempts: int) -> None:
+        plural = "" if attempts == 1 else "s"
+        super().__init__(f"{reason} ({attempts} attempt{plural})")
+        self.reason = reason
+        self.attempts = attempts
+
+    def __reduce__(self) -> tuple[type[ExchangeError], tuple[str, int]]:
+        return (type(self), (self.reason, self.attempts))
+
+
+class GaveUp(ExchangeError):
+    """Every permitted attempt failed, or the item's deadline passed. The next run asks again."""
+
+
+class Refused(ExchangeError):
+    """The service's answer is final for this request: asking again will not help."""
+
+
+class KeyRefused(EnricherError):
+    """The service does not accept the key. Stops the job at once: no other request could do better."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service} refused the API key: {reason}")
+        self.service = service
+        self.reason = reason
+
+
+class ServiceDown(EnricherError):
+    """The service answers nothing, or asks for a pause longer than we are willing to wait; items stay pending."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+        self.reason = reason
+
+
+class Interrupted(EnricherError):
+    """The job was told to stop while something waited. Nothing is lost: what is not done stays pending."""
