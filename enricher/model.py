@@ -65,7 +65,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """How long an answer is worth remembering, in seconds; `missing_s` holds for an answer that says "no such thing"."""
+    """How long an answer is worth remembering, in seconds; `missing_s` for one that says "no such thing"."""
 
     found_s: float
     missing_s: float
@@ -122,7 +122,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """CPU-bound, pure work that a recipe hands out: `function(*args)` in a process of its own, killed at `timeout_s`."""
+    """CPU-bound, pure work that a recipe hands out: `function(*args)` in another process, killed at `timeout_s`."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()

@@ -1,0 +1,1 @@
+"""What this package can enrich out of the box, one folder a pipeline."""

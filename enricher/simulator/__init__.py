@@ -1,0 +1,1 @@
+"""The simulated APIs: real HTTP on loopback, for the demo, the tests and the benchmarks."""

@@ -1,0 +1,1 @@
+"""How a request travels: over a pooled requests Session, or over aiohttp."""

@@ -1,0 +1,1 @@
+"""Lists of films, enriched from TMDB."""
