@@ -9,13 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 Status = Literal["enriched", "not_found", "unsure", "failed", "deferred"]
 """What became of an item. A row whose item has no outcome yet is `pending` in reports."""
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+class _Nothing(Mapping[str, Any]):
+    """The mapping with nothing in it: immutable and hashable, so that it can be a default."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Mapping[str, Any] = _Nothing()
 
 
 # ── what goes in ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -134,13 +155,17 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One attempt's answer as the wire brought it: header names in lower case, `body` decoded, times monotonic."""
+    """One attempt's answer as the wire brought it: header names in lower case, `body` decoded.
+
+    `sent_at` and `done_at` are seconds on the performer's monotonic clock, `wall_at` is Unix time at `done_at`.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     sent_at: float = 0.0
     done_at: float = 0.0
+    wall_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

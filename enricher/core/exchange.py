@@ -1,0 +1,207 @@
+"""One request, asked until it is answered or given up; and one item, asked through its recipe.
+
+Rule 1: nothing here waits; waiting is yielded.
+Rule 2: every attempt takes a permit and reports back, because a retry costs the API as much as a first try.
+Rule 3: what was asked for together is asked for once: the first asker leads, and settles with the others whatever happens.
+Rule 4: an item's trouble is its own. Only a refused key, a silent service, a full disk and a stop end more than one item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import EnricherError, ExchangeError, GaveUp, KeyRefused, Refused, TransportError
+from ..model import (
+    Accept,
+    Answer,
+    Compute,
+    Conclusion,
+    Effort,
+    Found,
+    Item,
+    Learnt,
+    NotFound,
+    Outcome,
+    Recipe,
+    Refuse,
+    RefuseKey,
+    Remembered,
+    Request,
+    Retry,
+    Status,
+    Unsure,
+)
+from .effects import Known, Permit, Recall, Report, Send, Settle, Steps, Wait
+from .freshness import key_of
+from .gate import Health
+from .retry import Backoff, judge, judge_error, parse_json
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the exchange goes by. `chance` gives numbers in [0, 1): random in life, seeded in tests."""
+
+    chance: Callable[[], float]
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+@dataclass(slots=True)
+class Journey:
+    """What one item has cost and learnt so far."""
+
+    requests: int = 0
+    hits: int = 0
+    retries: int = 0
+    wait_s: float = 0.0
+    service_s: float = 0.0
+    spent_s: float = 0.0
+    tries: list[str] = field(default_factory=list)
+    learnt: list[Learnt] = field(default_factory=list)
+
+    def effort(self) -> Effort:
+        return Effort(self.requests, self.hits, self.retries, self.wait_s, self.service_s)
+
+
+def exchange(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
+    """Get one request answered: from memory where it is known and fresh, else from the service.
+
+    :raises GaveUp: if every permitted attempt failed, or the item's deadline passed.
+    :raises Refused: if the service's answer is final.
+    :raises KeyRefused: if the service does not accept the key.
+    """
+    lifetime = request.service.lifetimes.get(request.kind)
+    if lifetime is None:
+        return (yield from _ask(request, rules, journey))
+    key = key_of(request)
+    known = yield from Recall(key, lifetime)
+    if isinstance(known, Known):
+        journey.hits += 1
+        remembered = known.remembered
+        data = parse_json(remembered.body) if request.expects == "json" else None
+        return Answer(remembered.status, data, remembered.body, remembered.missing)
+    try:
+        answer = yield from _ask(request, rules, journey)
+    except Exception:
+        yield from Settle(key, None)
+        raise
+    remembered = Remembered(answer.status, answer.body, answer.missing)
+    journey.learnt.append(Learnt(key, request.kind, remembered))
+    yield from Settle(key, remembered)
+    return answer
+
+
+def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
+    backoff = rules.backoff
+    host = urlsplit(request.service.base_url).netloc
+    attempt = 0
+    sent = 0
+    while True:
+        ticket = yield from Permit(request.service, host)
+        if ticket.granted_at is not None and ticket.asked_at is not None:
+            journey.wait_s += ticket.granted_at - ticket.asked_at
+        journey.requests += 1
+        sent += 1
+        if not ticket.probe:  # to find out whether a silent host is back is everybody's business, not this item's
+            attempt += 1
+        try:
+            response = yield from Send(request)
+        except TransportError as error:
+            verdict, data, done_at, took_s = judge_error(error), None, error.failed_at, error.failed_at - error.sent_at
+            health = Health.NO_NEWS if isinstance(verdict, Refuse) else Health.FAILING
+        else:
+            (verdict, data), done_at = judge(request, response), response.done_at
+            took_s = done_at - response.sent_at
+            health = Health.FAILING if response.status >= 500 and isinstance(verdict, Retry) else Health.ALIVE
+        journey.service_s += took_s
+        journey.spent_s += took_s
+        if isinstance(verdict, Accept):
+            yield from Report(ticket, done_at, health)
+            return Answer(response.status, data, response.body, verdict.missing)
+        journey.tries.append(f"{request.kind}: {verdict.reason}")
+        if isinstance(verdict, Retry) and verdict.pause:
+            pause_s = backoff.pause_s(max(attempt, 1), verdict.after_s, rules.chance)
+            yield from Report(ticket, done_at, Health.NO_NEWS, pause_s, verdict.reason)
+        else:
+            yield from Report(ticket, done_at, health)
+        if isinstance(verdict, RefuseKey):
+            raise KeyRefused(request.service.name, verdict.reason)
+        if isinstance(verdict, Refuse):
+            raise Refused(verdict.reason, sent)
+        if attempt >= backoff.attempts:
+            raise GaveUp(verdict.reason, sent)
+        if not verdict.pause:
+            delay_s = backoff.delay_s(max(attempt, 1), verdict.after_s, rules.chance)
+            if journey.spent_s + delay_s > backoff.deadline_s:
+                raise GaveUp(f"{verdict.reason}; deadline of {backoff.deadline_s:g} s passed", sent)
+            journey.spent_s += delay_s
+            journey.wait_s += delay_s
+            yield from Wait(delay_s)
+        journey.retries += 1
+
+
+def enrich_item(item: Item, recipe: Recipe, rules: Rules) -> Steps[Outcome]:
+    """One item through its recipe: its outcome, whatever became of it.
+
+    :raises KeyRefused, ServiceDown, Interrupted: these end the job, not the item; it stays pending.
+    """
+    journey = Journey()
+    flow = recipe(item)
+    try:
+        asked = next(flow)
+        while True:
+            try:
+                reply: object
+                if isinstance(asked, Request):
+                    reply = yield from exchange(asked, rules, journey)
+                elif isinstance(asked, Compute):
+                    reply = yield asked
+                else:
+                    kind = type(asked).__name__
+                    return _outcome(item, "failed", journey, error=f"the recipe yielded {kind}, not Request or Compute")
+            except (ExchangeError, TimeoutError) as error:
+                asked = flow.throw(error)  # a recipe may know better: to do without, or to ask elsewhere
+            else:
+                asked = flow.send(reply)
+    except StopIteration as stop:
+        return _concluded(item, stop.value, journey)
+    except ExchangeError as error:
+        return _outcome(item, "failed", journey, error=str(error))
+    except EnricherError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a recipe is a stranger's code: its error is its item's, never the job's
+        return _outcome(item, "failed", journey, error=f"the recipe raised {type(error).__name__}: {error}")
+    finally:
+        flow.close()
+
+
+def _concluded(item: Item, conclusion: Conclusion, journey: Journey) -> Outcome:
+    match conclusion:
+        case Found(record, score):
+            return _outcome(item, "enriched", journey, record=record, score=score)
+        case None:
+            return _outcome(item, "not_found", journey)
+        case NotFound(candidates):
+            return _outcome(item, "not_found", journey, candidates=candidates)
+        case Unsure(candidates, score):
+            return _outcome(item, "unsure", journey, candidates=candidates, score=score)
+        case Mapping():
+            return _outcome(item, "enriched", journey, record=conclusion)
+    kind = type(conclusion).__name__
+    return _outcome(
+        item, "failed", journey, error=f"the recipe returned {kind}, not a mapping, Found, NotFound or Unsure"
+    )
+
+
+def _outcome(item: Item, status: Status, journey: Journey, **facts: Any) -> Outcome:
+    return Outcome(
+        item,
+        status,
+        attempts=journey.requests,
+        tries=tuple(journey.tries),
+        learnt=tuple(journey.learnt),
+        effort=journey.effort(),
+        **facts,
+    )

@@ -1,0 +1,117 @@
+"""Is one answer good enough, and if not, when to ask again.
+
+`judge` turns a response into a verdict: the service's own `classify` first, then the general rules. `Backoff` says how
+long to wait before the next attempt: full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)
+for one that failed alone; for one that everybody waits for, the exponential itself plus jitter, and at least what the
+service asked for. Jitter only lengthens what a service asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ..errors import TransportError
+from ..model import Accept, Refuse, RefuseKey, Request, Response, Retry, Verdict
+
+TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses that may pass (RFC 9110, 15.5 and 15.6; RFC 8470 for 425; RFC 6585 for 429)."""
+
+_SECONDS = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
+
+ACCEPTED = Accept()
+NOT_JSON = Retry("not JSON")
+
+
+def retry_after_s(response: Response) -> float | None:
+    """What the response's Retry-After asks for, seconds; None where it asks for nothing that can be understood.
+
+    Seconds or an HTTP date (RFC 9110, 10.2.3). A date is held against the response's own Date header where it has one,
+    so that a wrong clock on either side does no harm. A date in the past is 0.
+    """
+    text = response.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    until = _unix_time(text)
+    if until is None:
+        return None
+    here = _unix_time(response.headers.get("date", ""))
+    return max(0.0, until - (response.wall_at if here is None else here))
+
+
+def _unix_time(http_date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(http_date).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_json(body: bytes) -> Any:
+    """The parsed body; None where it is no JSON. (A body of `null` is no answer either.)
+
+    Bodies nested deeper than the interpreter's stack are no JSON that anybody meant.
+    """
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def judge(request: Request, response: Response) -> tuple[Verdict, Any]:
+    """The verdict on a response, and its parsed data (None where it has none, or none was expected)."""
+    status = response.status
+    data = parse_json(response.body) if request.expects == "json" else None
+    classify = request.service.classify
+    if classify is not None and not (data is None and 200 <= status < 300 and request.expects == "json"):
+        verdict = classify(request, response, data)
+        if verdict is not None:
+            return verdict, data
+    if 200 <= status < 300:
+        return (NOT_JSON if data is None and request.expects == "json" else ACCEPTED), data
+    if status in TRANSIENT:
+        after_s = retry_after_s(response)
+        pause = status == 429 or (status == 503 and after_s is not None)
+        return Retry(f"HTTP {status}", after_s, pause), data
+    if status == 401 and request.service.place_key is not None:
+        return RefuseKey(f"HTTP {status}"), data
+    return Refuse(f"HTTP {status}"), data
+
+
+def judge_error(error: TransportError) -> Verdict:
+    """The verdict on an attempt that brought no whole answer."""
+    if error.cause in ("too large", "not allowed"):
+        return Refuse(error.cause)
+    return Retry(error.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How often and how long. `deadline_s` bounds what one item spends on the wire and in back-off, all in all.
+
+    Waiting for the quota, for a pause or for a silent host is everybody's, and does not count.
+    """
+
+    attempts: int = 5
+    base_s: float = 0.5
+    factor: float = 2.0
+    cap_s: float = 30.0
+    deadline_s: float = 300.0
+
+    def _exponential(self, attempt: int) -> float:
+        return min(self.cap_s, self.base_s * self.factor ** (attempt - 1))
+
+    def delay_s(self, attempt: int, after_s: float | None, chance: Callable[[], float]) -> float:
+        """Seconds to wait after failed attempt number `attempt` (from 1), by this item alone."""
+        jittered = chance() * self._exponential(attempt)
+        return jittered if after_s is None else after_s + jittered
+
+    def pause_s(self, attempt: int, after_s: float | None, chance: Callable[[], float]) -> float:
+        """Seconds that everybody waits after a "too many requests"."""
+        least = self._exponential(attempt) if after_s is None else after_s
+        return least + chance() * self.base_s / 2
