@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Cause = Literal["connection lost", "timeout", "too large", "not allowed"]
+Cause = Literal["connection lost", "timeout", "too large", "certificate not trusted", "not allowed"]
 CAUSES: tuple[str, ...] = get_args(Cause)
 
 

@@ -330,6 +330,7 @@ class Pipeline:
     `read(paths)` yields the rows of all lists, lazily, in order; raises `InputError` where a list can't be read at all.
     `tables_of(record)` gives the rows of one record: table name → rows, each in the order of the table's columns.
     `options` are what changes the answers (language, address): the same input with other options is another job.
+    `typical(request)` makes up a body such as the service would send: what a forecast is rehearsed with.
     """
 
     name: str
@@ -340,3 +341,76 @@ class Pipeline:
     tables: tuple[Table, ...] = ()
     tables_of: Callable[[Mapping[str, Any]], Mapping[str, Sequence[tuple[Any, ...]]]] | None = None
     options: Mapping[str, str] = NOTHING
+    typical: Callable[[Request], bytes] | None = None
+
+
+# ── what the store tells ────────────────────────────────────────────────────────────────────────────────────────────
+
+JobState = Literal["open", "done", "stopped"]
+"""`open`: loaded, perhaps under way; `done`: every item was asked; `stopped`: ended early, by a person or a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run over a list, as the store keeps it. Times are ISO 8601 in UTC; the totals are sums over all its runs.
+
+    `resumed` is true where `open_job` found the job already there.
+    """
+
+    id: int
+    pipeline: str
+    fingerprint: str
+    name: str
+    options: Mapping[str, str]
+    state: JobState
+    created_at: str
+    updated_at: str
+    requests: int = 0
+    hits: int = 0
+    retries: int = 0
+    wait_s: float = 0.0
+    service_s: float = 0.0
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far a job is. The mappings are by `Status` or "pending"; a status nobody has is not listed.
+
+    A row without an item (it could not be read) counts as `failed` in `rows_by_status`, and in `rows_without_item`.
+    """
+
+    rows: int
+    items: int
+    items_by_status: Mapping[str, int]
+    rows_by_status: Mapping[str, int]
+    rows_without_item: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One input row with what became of its item: `status` is a `Status` or "pending"."""
+
+    source: str
+    line: int
+    cells: Mapping[str, str]
+    status: str
+    score: float | None = None
+    error: str | None = None
+    record: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An item that a person may decide, with the first row that asked for it and how many rows wait for it."""
+
+    item: Item
+    status: Status
+    score: float | None
+    error: str | None
+    candidates: tuple[Candidate, ...]
+    source: str
+    line: int
+    cells: Mapping[str, str]
+    rows: int

@@ -142,53 +142,63 @@ def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
         journey.retries += 1
 
 
+def follow(item: Item, recipe: Recipe, rules: Rules, journey: Journey) -> Steps[Conclusion]:
+    """One item through its recipe: what the recipe concludes. Raises what the exchange and the recipe raise."""
+    flow = recipe(item)
+    try:
+        asked = next(flow)
+        while True:
+            reply: object
+            try:
+                if isinstance(asked, Request):
+                    reply = yield from exchange(asked, rules, journey)
+                elif isinstance(asked, Compute):
+                    reply = yield asked
+                else:
+                    raise TypeError(f"a recipe yields Request or Compute, not {type(asked).__name__}")
+            except (ExchangeError, TimeoutError) as error:
+                asked = flow.throw(error)  # a recipe may know better: to do without, or to ask elsewhere
+            else:
+                asked = flow.send(reply)
+    except StopIteration as stop:
+        conclusion: Conclusion = stop.value
+        return conclusion
+    finally:
+        flow.close()
+
+
 def enrich_item(item: Item, recipe: Recipe, rules: Rules) -> Steps[Outcome]:
     """One item through its recipe: its outcome, whatever became of it.
 
     :raises KeyRefused, ServiceDown, Interrupted: these end the job, not the item; it stays pending.
     """
     journey = Journey()
-    flow = recipe(item)
     try:
-        asked = next(flow)
-        while True:
-            try:
-                reply: object
-                if isinstance(asked, Request):
-                    reply = yield from exchange(asked, rules, journey)
-                elif isinstance(asked, Compute):
-                    reply = yield asked
-                else:
-                    kind = type(asked).__name__
-                    return _outcome(item, "failed", journey, error=f"the recipe yielded {kind}, not Request or Compute")
-            except (ExchangeError, TimeoutError) as error:
-                asked = flow.throw(error)  # a recipe may know better: to do without, or to ask elsewhere
-            else:
-                asked = flow.send(reply)
-    except StopIteration as stop:
-        return _concluded(item, stop.value, journey)
+        conclusion = yield from follow(item, recipe, rules, journey)
     except ExchangeError as error:
         return _outcome(item, "failed", journey, error=str(error))
     except EnricherError:
         raise
     except Exception as error:  # noqa: BLE001  # a recipe is a stranger's code: its error is its item's, never the job's
         return _outcome(item, "failed", journey, error=f"the recipe raised {type(error).__name__}: {error}")
-    finally:
-        flow.close()
+    return _concluded(item, conclusion, journey)
+
+
+def as_found(conclusion: Conclusion) -> Found | NotFound | Unsure | object:
+    """A conclusion spelled out: a plain mapping is found, None is not."""
+    if conclusion is None:
+        return NotFound()
+    return Found(conclusion) if isinstance(conclusion, Mapping) else conclusion
 
 
 def _concluded(item: Item, conclusion: Conclusion, journey: Journey) -> Outcome:
-    match conclusion:
+    match as_found(conclusion):
         case Found(record, score):
             return _outcome(item, "enriched", journey, record=record, score=score)
-        case None:
-            return _outcome(item, "not_found", journey)
         case NotFound(candidates):
             return _outcome(item, "not_found", journey, candidates=candidates)
         case Unsure(candidates, score):
             return _outcome(item, "unsure", journey, candidates=candidates, score=score)
-        case Mapping():
-            return _outcome(item, "enriched", journey, record=conclusion)
     kind = type(conclusion).__name__
     return _outcome(
         item, "failed", journey, error=f"the recipe returned {kind}, not a mapping, Found, NotFound or Unsure"

@@ -6,17 +6,18 @@ The key is what was asked, spelled out: it can be read in the database. It holds
 from __future__ import annotations
 
 from hashlib import blake2b
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from ..model import Lifetime, Remembered, Request
 
 
 def target(request: Request) -> str:
     """The request's address below the service's, query included: what the transport sends before it adds the key."""
+    path = quote(request.path, safe="/%:@!$&'()*+,;=~")
     if not request.params:
-        return request.path
+        return path
     query = "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in request.params.items()])
-    return f"{request.path}?{query}"
+    return f"{path}?{query}"
 
 
 def key_of(request: Request) -> str:

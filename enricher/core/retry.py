@@ -85,7 +85,7 @@ def judge(request: Request, response: Response) -> tuple[Verdict, Any]:
 
 def judge_error(error: TransportError) -> Verdict:
     """The verdict on an attempt that brought no whole answer."""
-    if error.cause in ("too large", "not allowed"):
+    if error.cause in ("too large", "certificate not trusted", "not allowed"):
         return Refuse(error.cause)
     return Retry(error.cause)
 

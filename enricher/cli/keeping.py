@@ -1,0 +1,158 @@
+"""`enricher export`, `jobs`, `cache`: what lies in the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..model import Job, Pipeline
+    from ..store import Store
+
+DB = click.option("--db", metavar="FILE", help="The database.  [default: ./enricher.db]")
+
+
+def _open(db: str | None) -> Store:
+    """The database that is there already; these commands make none."""
+    from ..errors import StoreError
+    from ..settings import load
+    from ..store import Store
+
+    path = load({"db": db}).db
+    if not path.exists():
+        raise StoreError(f"{path}: no such database; a run makes it, --db names another")
+    return Store(path)
+
+
+def _pipeline(name: str) -> Pipeline:
+    from ..errors import StoreError
+    from ..pipelines.movies.pipeline import movies
+
+    if name != "movies":
+        raise StoreError(f"the job is of the pipeline {name!r}, which this program does not know")
+    return movies()
+
+
+def _job(store: Store, number: int | None) -> Job:
+    from ..errors import StoreError
+
+    jobs = store.jobs()
+    for job in reversed(jobs):
+        if number is None or job.id == number:
+            return job
+    wanted = "no job yet" if number is None else f"no job {number}"
+    raise StoreError(f"{store.path}: {wanted}; enricher jobs lists them")
+
+
+@click.command("export", short_help="Write the table of any job again.")
+@click.argument("job", type=int, required=False)
+@click.option("--out", "-o", metavar="FILE", help="Write it here: .csv, .json, .jsonl or .md. Else CSV to stdout.")
+@click.option("--spreadsheet-safe", is_flag=True, help="Disarm cells that a spreadsheet would run as formulas.")
+@DB
+def export(job: int | None, out: str | None, spreadsheet_safe: bool, db: str | None) -> int:
+    """Write the table of a JOB (a number from `enricher jobs`; the newest if none is given). Asks nothing."""
+    from .running import write_table
+
+    with _open(db) as store:
+        found = _job(store, job)
+        path = None if out is None else Path(out)
+        write_table(store, found, _pipeline(found.pipeline), path, spreadsheet_safe, to_stdout=True)
+    return 0
+
+
+@click.command("jobs", short_help="List the jobs, or tell of one.")
+@click.argument("job", type=int, required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@DB
+def jobs(job: int | None, as_json: bool, db: str | None) -> int:
+    """List the jobs in the database, or tell of one JOB: how far it is, and what it cost."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    with _open(db) as store:
+        found = [_job(store, job)] if job is not None else store.jobs()
+        told = [(each, store.counts(each.id)) for each in found]
+    if as_json:
+        facts = [
+            {
+                "job": each.id,
+                "pipeline": each.pipeline,
+                "name": each.name,
+                "state": each.state,
+                "created_at": each.created_at,
+                "updated_at": each.updated_at,
+                "options": dict(each.options),
+                "rows": counts.rows,
+                "items": counts.items,
+                "items_by_status": dict(sorted(counts.items_by_status.items())),
+                "requests": each.requests,
+                "cache_hits": each.hits,
+                "retries": each.retries,
+            }
+            for each, counts in told
+        ]
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        return 0
+    table = Table()
+    for name in ("job", "pipeline", "list", "state", "rows", "items", "done", "failed", "requests", "hits", "updated"):
+        right = name in ("job", "rows", "items", "done", "failed", "requests", "hits")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for each, counts in told:
+        by_status = counts.items_by_status
+        done = sum(by_status.get(status, 0) for status in ("enriched", "unsure", "not_found"))
+        table.add_row(
+            *(str(each.id), each.pipeline, each.name, each.state, f"{counts.rows:,}", f"{counts.items:,}", f"{done:,}"),
+            *(f"{by_status.get('failed', 0):,}", f"{each.requests:,}", f"{each.hits:,}", each.updated_at),
+        )
+    Console(highlight=False).print(table)
+    return 0
+
+
+@click.group("cache", short_help="Remembered answers: stats, prune, clear.")
+def cache() -> None:
+    """Remembered answers, as they lie in the database."""
+
+
+@cache.command("stats")
+@DB
+def stats(db: str | None) -> int:
+    """How many answers are remembered, and how much they take."""
+    from datetime import UTC, datetime
+
+    with _open(db) as store:
+        known = store.answer_stats()
+    click.echo(f"{known.answers:,} answers, {known.stored_bytes / 1e6:,.1f} MB")
+    for kind, count in known.by_kind.items():
+        click.echo(f"  {kind}: {count:,}")
+    if known.oldest_at is not None:
+        click.echo(f"oldest: {datetime.fromtimestamp(known.oldest_at, UTC):%Y-%m-%d %H:%M} UTC")
+    return 0
+
+
+@cache.command("prune")
+@click.option("--max-mb", type=click.FloatRange(0), help="Keep at most so much, the newest.")
+@click.option("--older-than-days", type=click.FloatRange(0), help="Forget what is older.")
+@DB
+def prune(max_mb: float | None, older_than_days: float | None, db: str | None) -> int:
+    """Forget the oldest answers: those over the size, or over the age."""
+    with _open(db) as store:
+        count = store.prune_answers(
+            None if max_mb is None else round(max_mb * 1_000_000),
+            older_than_s=None if older_than_days is None else older_than_days * 86_400,
+        )
+    click.echo(f"{count:,} answers forgotten")
+    return 0
+
+
+@cache.command("clear")
+@DB
+def clear(db: str | None) -> int:
+    """Forget all answers. Jobs and films stay."""
+    with _open(db) as store:
+        count = store.clear_answers()
+    click.echo(f"{count:,} answers forgotten")
+    return 0

@@ -1,0 +1,149 @@
+"""`enricher movies`: lists of films, enriched from TMDB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..model import Pipeline
+    from ..settings import Settings
+
+NO_KEY = (
+    "no API key: set TMDB_API_KEY to a key of yours. It is free: make an account at www.themoviedb.org, then ask for one"
+    " under Settings, API. (--dry-run needs none, and `enricher demo` shows everything without one.)"
+)
+
+
+@click.command("movies", short_help="Enrich lists of films from TMDB.")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "--out", "-o", metavar="FILE", help="Write the table here: .csv, .json, .jsonl or .md. Else CSV to stdout."
+)
+@click.option("--db", metavar="FILE", help="The database: jobs, films, remembered answers.  [default: ./enricher.db]")
+@click.option("--mode", metavar="MODE", help="sequential, threaded or async.  [default: threaded]")
+@click.option("--async", "use_async", is_flag=True, help="Short for --mode async.")
+@click.option("--concurrency", metavar="N", help="Films worked on at a time.  [default: 10]")
+@click.option("--rate", metavar="RATE", help="At most: 35/s, 40/10s, 40/10s,35/s, 1000/h or none.  [default: 35/s]")
+@click.option("--burst", metavar="N", help="Pace the requests: N at once, then evenly. The rate's windows still hold.")
+@click.option("--limiter", metavar="KIND", help="How the API counts: sliding or fixed windows.  [default: sliding]")
+@click.option("--timeout", metavar="S", help="Seconds that one attempt may take.  [default: 10]")
+@click.option("--limit", metavar="N", type=click.IntRange(0), help="As if the input ended after row N.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; tell what would be asked, and how long it would take.")
+@click.option("--refresh", is_flag=True, help="Ask anew, whatever is known.")
+@click.option("--review", metavar="FILE", help="Write the unsure and the missing with their candidates, as CSV.")
+@click.option("--decisions", metavar="FILE", help="Read such a file back, with your choices.")
+@click.option("--language", metavar="LANG", help="Of titles and overviews.  [default: en-US]")
+@click.option("--base-url", metavar="URL", help="Stands for https://api.themoviedb.org/3.")
+@click.option("--spreadsheet-safe", is_flag=True, help="Disarm cells that a spreadsheet would run as formulas.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@click.option("--no-progress", is_flag=True, help="No progress line and no closing table.")
+@click.option("--config", metavar="FILE", help="A YAML file of settings: `name: value` lines.")
+@click.option("-v", "--verbose", count=True, help="Tell more; twice tells of every request.")
+def command(inputs: tuple[str, ...], config: str | None, use_async: bool, dry_run: bool, **words: Any) -> int:
+    """Enrich lists of films from TMDB.
+
+    INPUT is a Letterboxd export (the ZIP, or any CSV of it), an IMDb or Trakt list, or any CSV with a title column;
+    several are merged into one set of films. The same input again goes on where it stopped.
+    """
+    from pathlib import Path
+
+    from ..settings import load
+    from .review import read_decisions
+
+    names = ("db", "mode", "concurrency", "rate", "burst", "limiter", "timeout", "language", "base_url")
+    flags = {name: words[name] for name in names}
+    if use_async:
+        if flags["mode"] not in (None, "async"):
+            raise click.UsageError(f"--async and --mode {flags['mode']} contradict each other")
+        flags["mode"] = "async"
+    if words["spreadsheet_safe"]:
+        flags["spreadsheet_safe"] = True
+    return enrich_lists(
+        load(flags, _path(config)),
+        tuple(map(Path, inputs)),
+        dry_run=dry_run,
+        out=_path(words["out"]),
+        limit=words["limit"],
+        refresh=words["refresh"],
+        review=_path(words["review"]),
+        decisions=() if words["decisions"] is None else tuple(read_decisions(Path(words["decisions"]))),
+        as_json=words["as_json"],
+        progress=not words["no_progress"],
+        verbose=words["verbose"],
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    from pathlib import Path
+
+    return None if text is None else Path(text)
+
+
+def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool = False, **wishes: Any) -> int:
+    """Enrich the lists, or tell the plan; returns the exit code. `wishes` are those of `running.Wish`."""
+    from ..export import format_of
+    from ..pipelines.movies.pipeline import choice_fields, movies
+    from ..pipelines.movies.sources import content_digest
+    from .running import Wish, run_job, set_up_logging
+
+    wish = Wish(inputs, "films", **wishes)
+    set_up_logging(settings.log_level, wish.verbose)
+    if wish.out is not None:
+        format_of(wish.out)  # a suffix that can't be is told before the work, not after it
+    pipeline = movies(
+        base_url=settings.base_url,
+        language=settings.language,
+        windows=settings.windows,
+        burst=settings.burst,
+        limiter=settings.limiter,
+        timeout_s=settings.timeout,
+    )
+    _warn_of_connections(pipeline, settings)
+    digest = content_digest(inputs)
+    if dry_run:
+        return _tell_plan(pipeline, settings, inputs, digest, wish.limit, as_json=wish.as_json)
+    if settings.tmdb_api_key is None:
+        raise click.UsageError(NO_KEY)
+    keys = {pipeline.services[0].name: settings.tmdb_api_key.get_secret_value()}
+    return run_job(pipeline, settings, wish, digest=digest, keys=keys, decide=choice_fields)
+
+
+def _warn_of_connections(pipeline: Pipeline, settings: Settings) -> None:
+    most = pipeline.services[0].max_connections
+    if most is not None and settings.base_url is None and settings.concurrency > most:
+        click.echo(
+            f"warning: TMDB allows {most} connections an address; --concurrency is {settings.concurrency}", err=True
+        )
+
+
+def _tell_plan(
+    pipeline: Pipeline, settings: Settings, inputs: tuple[Path, ...], digest: str, limit: int | None, *, as_json: bool
+) -> int:
+    """What a run would ask for. Nothing is sent, and the database is not written to."""
+    import json
+
+    from .planning import look_ahead
+    from .watching import duration
+
+    counts, forecast = look_ahead(pipeline, settings, inputs, digest, limit)
+    facts = {
+        "rows": counts.rows,
+        "films": counts.items,
+        "already_known": counts.items - forecast.items + forecast.known,
+        "requests_needed": forecast.requests,
+        "forecast_seconds": round(forecast.elapsed_s, 1),
+    }
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return 0
+    rate = settings.rate or "35/s"
+    click.echo(
+        f"{facts['rows']:,} rows, {facts['films']:,} distinct films, {facts['already_known']:,} already known.\n"
+        f"{facts['requests_needed']:,} requests needed: about {duration(forecast.elapsed_s)} at {rate}, "
+        f"{settings.concurrency} at a time. Nothing was sent."
+    )
+    return 0

@@ -1,0 +1,118 @@
+"""The file in which a person decides what the program would not guess: written by `--review`, read by `--decisions`.
+
+One line a candidate, the items in input order; an item without candidates has one line. The person writes into `choice`:
+
+    x            this line's candidate is the one
+    603          the one with this id (as in a link of the service); tt0133093 an IMDb id; a link that ends in either
+    none         there is no such thing: not found, and not asked for again
+
+and leaves the rest alone. `key` tells which item a line is about; the other columns are for the eye.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError, SettingError
+from ..export import spreadsheet_cell
+from ..model import Unresolved
+
+COLUMNS = (
+    "choice",
+    "item",
+    "year",
+    "status",
+    "rows",
+    "id",
+    "candidate",
+    "candidate_year",
+    "score",
+    "reason",
+    "link",
+    "key",
+)
+NONE = "none"
+
+_ID = re.compile(r"(?:.*/)?(tt\d{5,12}|\d{1,9})(?:-[^/]*)?/?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's choice: an id of the service, or `NONE`."""
+
+    key: str
+    choice: str
+
+
+def write_review(path: Path, unresolved: Iterable[Unresolved]) -> int:
+    """Write the items with their candidates; how many were there?
+
+    :raises SettingError: if the file can't be written.
+    """
+    count = 0
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            for one in unresolved:
+                count += 1
+                writer.writerows(_lines(one))
+    except OSError as error:
+        raise SettingError(f"--review {path}: can't be written ({error.strerror}); choose another place") from None
+    return count
+
+
+def _lines(one: Unresolved) -> Iterator[list[str]]:
+    fields = one.item.fields
+    about = [str(fields.get("title") or one.item.key), str(fields.get("year") or ""), one.status, str(one.rows)]
+    for each in one.candidates:
+        found = [each.id, each.title, each.year, f"{each.score:.1f}", each.reason, each.link]
+        yield ["", *map(spreadsheet_cell, [*about, *found, one.item.key])]
+    if not one.candidates:
+        yield ["", *map(spreadsheet_cell, [*about, "", "", "", "", one.error or "", "", one.item.key])]
+
+
+def read_decisions(path: Path) -> list[Decision]:
+    """The choices that a person has made in a review file; lines without a choice are left out.
+
+    :raises InputError: if it is no review file, or a choice can't be understood, or contradicts another; one line that
+        names the file and the line.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            start = file.read(4096)
+            file.seek(0)
+            delimiter = max(",;\t", key=start.partition("\n")[0].count)  # what a spreadsheet has made of it
+            reader = csv.DictReader(file, delimiter=delimiter)
+            if not {"choice", "key", "id"} <= set(reader.fieldnames or ()):
+                raise InputError(f"--decisions {path}: not a review file; it has no columns choice, id and key")
+            decisions: dict[str, Decision] = {}
+            for row in reader:
+                choice = (row["choice"] or "").strip()
+                if not choice:
+                    continue
+                decision = Decision((row["key"] or "").removeprefix("'"), _chosen(choice, row["id"] or ""))
+                if decisions.setdefault(decision.key, decision) != decision:
+                    raise InputError(f"--decisions {path}, line {reader.line_num}: a second choice for the same item")
+                if not decision.choice:
+                    what = "x (this line's candidate), an id, a link, or none"
+                    raise InputError(f"--decisions {path}, line {reader.line_num}: {choice[:40]!r}; allowed: {what}")
+    except OSError as error:
+        raise InputError(f"--decisions {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise InputError(f"--decisions {path}: not a CSV file in UTF-8; save it as CSV") from None
+    return list(decisions.values())
+
+
+def _chosen(choice: str, candidate_id: str) -> str:
+    """The id that was chosen, `NONE`, or "" where the words can't be understood."""
+    if choice.lower() in ("x", "yes", "y"):
+        return candidate_id
+    if choice.lower() in (NONE, "no", "-"):
+        return NONE
+    found = _ID.fullmatch(choice)
+    return found[1] if found else ""

@@ -1,0 +1,213 @@
+"""One job under a person's eyes, whatever its pipeline: run it, let Ctrl-C end it, write the table, say how it went.
+
+The engine works in a thread of its own; this one watches. So Ctrl-C reaches a thread that can always listen, and no signal
+handler has to touch a lock.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..engine import Engine, Tally, plan
+from ..errors import ServiceDown
+from ..export import Format, write_export
+from ..model import Job, Pipeline
+from ..modes.performer import Stop
+from ..store import Store
+from .review import Decision, write_review
+from .watching import Watch, console, summary, summary_table
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+TICK_S = 0.1
+END_WITHIN_S = 4.0
+"""How long we wait for the run to end after Ctrl-C, seconds: its grace time and a commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants of one run, beside its settings."""
+
+    inputs: tuple[Path, ...]
+    noun: str
+    out: Path | None = None
+    limit: int | None = None
+    refresh: bool = False
+    review: Path | None = None
+    decisions: tuple[Decision, ...] = ()
+    as_json: bool = False
+    progress: bool = True
+    verbose: int = 0
+
+
+def set_up_logging(level: str, verbose: int) -> None:
+    """Our own log lines on stderr: `-v` tells of each retry, `-vv` of each request. No library below us is let speak."""
+    from rich.logging import RichHandler
+
+    logger = logging.getLogger("enricher")
+    logger.setLevel({0: level.upper(), 1: "INFO"}.get(verbose, "DEBUG"))
+    if not logger.handlers:
+        logger.addHandler(RichHandler(console=console(), show_path=False, show_time=False, rich_tracebacks=False))
+        logger.propagate = False
+
+
+def run_job(
+    pipeline: Pipeline,
+    settings: Settings,
+    wish: Wish,
+    *,
+    digest: str,
+    keys: dict[str, str],
+    decide: Callable[[str], dict[str, Any]],
+) -> int:
+    """Run a job to its end and tell; returns the exit code.
+
+    `decide(choice)` turns a person's choice into fields of the item.
+
+    :raises InputError, SettingError, StoreError, KeyRefused: as their rooms do.
+    """
+    from ..core.circuit import Patience
+    from ..core.gate import Gate
+    from ..core.retry import Backoff
+
+    read = pipeline.read
+    assert read is not None  # noqa: S101  # a pipeline of the command line reads lists
+    with Store(settings.db) as store:
+        name = ", ".join(path.name for path in wish.inputs)
+        job = plan(store, pipeline, name, digest, read(wish.inputs), wish.limit)
+        tell_skipped(store, job)
+        apply_decisions(store, job, wish.decisions, decide)
+        if wish.refresh:
+            store.reset(job.id)
+        backoff = Backoff(
+            settings.attempts, settings.backoff_s, settings.backoff_factor, settings.backoff_cap_s, settings.deadline_s
+        )
+        with Engine(
+            keys=keys,
+            mode=settings.mode,
+            slots=settings.concurrency,
+            store=store,
+            backoff=backoff,
+            memory_bytes=round(settings.l1_size_mb * 1_000_000),
+            refresh=wish.refresh,
+            gate=Gate(patience=Patience(outage_s=settings.outage_s)),
+        ) as engine:
+            tally = Tally(total=_todo_count(store, job))
+            down = watch_run(engine, pipeline, job, tally, wish)
+        if wish.review is not None:
+            count = write_review(wish.review, store.unresolved(job.id))
+            click.echo(f"{wish.review}: {count:,} {wish.noun} to look at; decide there, then --decisions", err=True)
+        write_table(store, job, pipeline, wish.out, settings.spreadsheet_safe, to_stdout=not wish.as_json)
+        facts = summary(tally, store.counts(job.id), settings.rate or "default")
+        if wish.as_json:
+            click.echo(json.dumps({"job": job.id, **facts}, ensure_ascii=False, indent=2))
+        elif wish.progress:
+            console().print(summary_table(facts, wish.noun))
+        if down is not None:
+            click.echo(f"enricher: {down}; the same command goes on where it stopped", err=True)
+        open_rows = facts["rows_by_status"]
+        return 1 if open_rows.get("failed") or open_rows.get("pending") or open_rows.get("deferred") else 0
+
+
+def _todo_count(store: Store, job: Job) -> int:
+    states = store.counts(job.id).items_by_status
+    return sum(states.get(state, 0) for state in ("pending", "failed", "deferred"))
+
+
+def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: Wish) -> ServiceDown | None:
+    """Run the job in a thread and show how it gets on. A service that is down is told at the end, so it is returned.
+
+    :raises KeyboardInterrupt: after Ctrl-C, when what was done is committed and the words to go on are said.
+    """
+    stop = Stop()
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            engine.run(pipeline, job, stop, tally)
+        except BaseException as error:  # noqa: BLE001  # it is raised again in the main thread
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name="enricher-job", daemon=True)
+    with Watch(tally, engine.holds, wish.noun, show=wish.progress) as watch:
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(TICK_S)
+                watch.tick()
+        except KeyboardInterrupt:
+            stop.set()
+            thread.join(END_WITHIN_S)
+    if stop.is_set() and stop.reason is None:
+        go_on = "the same command goes on where it stopped"
+        click.echo(f"enricher: stopped with {tally.done:,} of {tally.total:,} {wish.noun} done; {go_on}", err=True)
+        _leave_stragglers()
+        raise KeyboardInterrupt
+    if failure and isinstance(failure[0], ServiceDown):
+        return failure[0]
+    if failure:
+        raise failure[0]
+    return None
+
+
+def _leave_stragglers() -> None:
+    """A thread that looks up a name or connects can't be ended, and the interpreter would wait for it: don't."""
+    if any(thread.name.startswith("enricher_") for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130)
+
+
+def tell_skipped(store: Store, job: Job, most: int = 20) -> None:
+    """Name the text that was no row, on stderr."""
+    skipped = store.skipped(job.id)
+    for each in skipped[:most]:
+        click.echo(f"{each.source}:{each.line}: skipped: {each.reason}", err=True)
+    if len(skipped) > most:
+        click.echo(f"… and {len(skipped) - most:,} more skipped lines", err=True)
+
+
+def apply_decisions(
+    store: Store, job: Job, decisions: tuple[Decision, ...], decide: Callable[[str], dict[str, Any]]
+) -> None:
+    """Take over a person's choices."""
+    for decision in decisions:
+        if store.decide(job.id, decision.key, decide(decision.choice)) == "unknown":
+            click.echo(f"decision for {decision.key!r}: no such item in this list", err=True)
+
+
+def write_table(
+    store: Store,
+    job: Job,
+    pipeline: Pipeline,
+    out: Path | None,
+    spreadsheet_safe: bool,
+    *,
+    to_stdout: bool,
+    form: Format | None = None,
+) -> None:
+    """The job's table: into `out`, or as CSV to stdout."""
+    if out is None and not to_stdout:
+        return
+    count = write_export(
+        store.export_rows(job.id),
+        sys.stdout if out is None else out,
+        input_columns=store.columns(job.id),
+        record_columns=pipeline.columns,
+        with_source=len(store.sources(job.id)) > 1,
+        spreadsheet_safe=spreadsheet_safe,
+        form=form,
+    )
+    if out is not None:
+        click.echo(f"{out}: {count:,} rows", err=True)

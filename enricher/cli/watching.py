@@ -1,0 +1,142 @@
+"""What a person sees while a job runs, and when it is done.
+
+On a terminal: one live line. Elsewhere: a plain line every few seconds, so that a log stays readable. Either says *why* it
+waits when it waits.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ..core.gate import Hold
+from ..engine import Tally
+from ..model import Counts
+
+PLAIN_EVERY_S = 5.0
+WORTH_SAYING_S = 1.0
+"""A wait shorter than this is the quota at work, seconds."""
+
+
+def console() -> Console:
+    """Where talk goes."""
+    return Console(stderr=True, highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """`0:07`, `12:30`, `3:05:00`."""
+    whole = round(seconds)
+    minutes, hours = whole // 60, whole // 3600
+    return f"{hours}:{minutes % 60:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def progress_line(tally: Tally, holds: Sequence[Hold], noun: str) -> str:
+    """How the run is getting on, in one line."""
+    elapsed_s = tally.elapsed_s
+    pace = tally.done / elapsed_s if elapsed_s > 0 else 0.0
+    parts = [f"{tally.done:,}/{tally.total:,} {noun}", f"{pace:.1f}/s"]
+    if 0 < tally.done < tally.total and pace > 0:
+        parts.append(f"ETA {duration((tally.total - tally.done) / pace)}")
+    parts.append(f"{tally.hits:,} hits")
+    parts.append(f"{tally.retries:,} retries")
+    if failed := tally.by_status.get("failed", 0):
+        parts.append(f"{failed:,} failed")
+    worst = max(holds, key=lambda hold: hold.left_s, default=None)
+    if worst is not None:
+        parts.append(f"waiting: {worst.service} {worst.reason}, {worst.left_s:.0f} s left")
+    return " · ".join(parts)
+
+
+class Watch:
+    """Shows a run's progress until the block ends. `tick` is to be called every so often."""
+
+    def __init__(self, tally: Tally, holds: Callable[[], Sequence[Hold]], noun: str, *, show: bool) -> None:
+        self._tally = tally
+        self._holds = holds
+        self._noun = noun
+        self._show = show
+        self._said_at = time.monotonic()
+        self._said_hold = ""
+        out = console()
+        self._live = (
+            Live(Text(""), console=out, transient=True, auto_refresh=False) if show and out.is_terminal else None
+        )
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def tick(self) -> None:
+        """Show how things stand now."""
+        if not self._show:
+            return
+        holds = [hold for hold in self._holds() if hold.left_s >= WORTH_SAYING_S]
+        if self._live is not None:
+            line = Text(progress_line(self._tally, holds, self._noun), no_wrap=True, overflow="ellipsis")
+            self._live.update(line, refresh=True)
+            return
+        hold = f"{holds[0].service} {holds[0].reason}" if holds else ""
+        now = time.monotonic()
+        if now - self._said_at >= PLAIN_EVERY_S or (hold and hold != self._said_hold):
+            self._said_at, self._said_hold = now, hold
+            sys.stderr.write(progress_line(self._tally, holds, self._noun) + "\n")
+            sys.stderr.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def summary(tally: Tally, counts: Counts, windows: str) -> dict[str, Any]:
+    """What `--json` prints: counts of rows and items, and what this run cost (seconds; requests a second)."""
+    elapsed_s = tally.elapsed_s
+    return {
+        "rows": counts.rows,
+        "rows_by_status": dict(sorted(counts.rows_by_status.items())),
+        "items": counts.items,
+        "items_by_status": dict(sorted(counts.items_by_status.items())),
+        "skipped_lines": counts.skipped,
+        "asked": tally.done,
+        "requests": tally.requests,
+        "cache_hits": tally.hits,
+        "retries": tally.retries,
+        "wait_s": round(tally.wait_s, 3),
+        "service_s": round(tally.service_s, 3),
+        "seconds": round(elapsed_s, 3),
+        "rate_used_per_s": round(tally.requests / elapsed_s, 2) if elapsed_s > 0 else 0.0,
+        "rate_allowed": windows,
+    }
+
+
+def summary_table(facts: dict[str, Any], noun: str) -> Table:
+    """The closing summary, for a terminal."""
+    table = Table(show_header=True, header_style="bold", title_justify="left")
+    table.add_column("rows", justify="right")
+    table.add_column(noun, justify="right")
+    for status in ("enriched", "unsure", "not_found", "failed", "pending"):
+        table.add_column(status.replace("_", " "), justify="right")
+    for name in ("requests", "hits", "retries", "seconds", "req/s"):
+        table.add_column(name, justify="right")
+    by_status = facts["rows_by_status"]
+    table.add_row(
+        f"{facts['rows']:,}",
+        f"{facts['items']:,}",
+        *(f"{by_status.get(status, 0):,}" for status in ("enriched", "unsure", "not_found", "failed", "pending")),
+        f"{facts['requests']:,}",
+        f"{facts['cache_hits']:,}",
+        f"{facts['retries']:,}",
+        f"{facts['seconds']:.1f}",
+        f"{facts['rate_used_per_s']:.1f}",
+    )
+    return table

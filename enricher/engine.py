@@ -1,0 +1,419 @@
+"""A long-lived object that runs any recipe over any list, and any pipeline's jobs out of a store.
+
+It owns what runs share: the gate (one quota, however many runs), the memory (one asker for many), the connections, the
+processes. It installs no signal handler and prints nothing: who calls it stops a run through its `Stop`, and watches it
+through a `Tally`.
+
+A job's journey: `plan` loads the list into the store (or finds the job that is there already), `run` feeds what is still
+to do to the mode, and the store's writer commits what comes back. Done is what is committed, and only then counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import queue
+import random
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import islice
+from types import TracebackType
+from typing import Literal, Self, TypeVar, get_args
+
+from .core.effects import Steps
+from .core.exchange import Rules, enrich_item
+from .core.gate import Gate, Hold
+from .core.rehearsal import Rehearsal
+from .core.retry import Backoff
+from .errors import SettingError
+from .memory import DEFAULT_BYTES, Memory
+from .model import Item, Job, Outcome, Pipeline, Recipe, Remembered, Request, Response, Row, Skipped
+from .modes import asynchronous, threaded
+from .modes.performer import AsyncTransport, Attempt, Feed, Performer, Sink, Stop
+from .processes import Processes
+from .store import Store, Writer
+from .transports.pooled import PooledTransport
+from .transports.streaming import StreamingTransport
+
+Mode = Literal["sequential", "threaded", "async"]
+MODES: tuple[str, ...] = get_args(Mode)
+T = TypeVar("T")
+
+FORECAST_ITEMS = 2_000
+"""A forecast rehearses so many items at most, and goes on from there in proportion."""
+
+FORECAST_LATENCY_S = 0.25
+"""What a forecast takes an answer to need, seconds."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How a run is getting on: only what is committed counts. Written by one thread, read by any."""
+
+    total: int = 0
+    done: int = 0
+    by_status: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    hits: int = 0
+    retries: int = 0
+    wait_s: float = 0.0
+    service_s: float = 0.0
+    started_at: float = field(default_factory=time.monotonic)
+    ended_at: float | None = None
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Count committed outcomes."""
+        for outcome in outcomes:
+            self.by_status[outcome.status] = self.by_status.get(outcome.status, 0) + 1
+            effort = outcome.effort
+            self.requests += effort.requests
+            self.hits += effort.hits
+            self.retries += effort.retries
+            self.wait_s += effort.wait_s
+            self.service_s += effort.service_s
+            self.done += 1
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the run began; until it ended, if it has."""
+        return (time.monotonic() if self.ended_at is None else self.ended_at) - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a job would ask for, rehearsed: nothing was sent. `known` of the `items` need no request at all."""
+
+    items: int
+    known: int
+    requests: int
+    hits: int
+    elapsed_s: float
+
+
+class Engine:
+    """Runs recipes and jobs. Usable from any thread, several runs at a time; a context manager, else `close` it.
+
+    `keys` maps a service's name to its API key. `slots` is how many items are worked on at a time, and how many
+    connections there are at most. `refresh` does not take an answer for known that is older than this engine.
+
+    :raises SettingError: if `mode` is none of `MODES` or `slots` is less than 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: Mapping[str, str] | None = None,
+        mode: Mode = "threaded",
+        slots: int = 10,
+        store: Store | None = None,
+        backoff: Backoff | None = None,
+        memory_bytes: int = DEFAULT_BYTES,
+        refresh: bool = False,
+        chance: Callable[[], float] = random.random,
+        observe: Callable[[Attempt], None] | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        if mode not in MODES:
+            raise SettingError(f"mode is {mode!r}; allowed are {', '.join(MODES)}")
+        if slots < 1:
+            raise SettingError(f"concurrency is {slots}; at least 1 is needed")
+        self.mode: Mode = mode
+        self.slots = 1 if mode == "sequential" else slots
+        self._keys = dict(keys or {})
+        self._store = store
+        self.rules = Rules(chance, backoff or Backoff())
+        self._observe = observe
+        self.gate = gate or Gate()
+        self.memory = Memory(
+            time.time,
+            max_bytes=memory_bytes,
+            lower=None if store is None else _lower(store),
+            not_before=time.time() if refresh else 0.0,
+        )
+        self._processes = Processes()
+        self._pooled: PooledTransport | None = None
+        self._loop: _LoopThread | None = None
+        self._lock = threading.Lock()
+
+    # ── running ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def work(self, items: Iterable[Item], recipe: Recipe, sink: Sink, stop: Stop) -> None:
+        """Run a recipe over items; each outcome goes to the sink as it comes. Returns when all is done or stopped.
+
+        :raises KeyRefused, ServiceDown: as the core does; what was not done has no outcome. What `items` and `sink`
+            raise goes through.
+        """
+        self.gate.revive()
+        performer = self._performer(stop)
+        feed = Feed(iter(items), stop)
+
+        def begin(item: Item) -> Steps[Outcome]:
+            return enrich_item(item, recipe, self.rules)
+
+        if self.mode == "async":
+            asynchronous.run_async(feed, begin, sink, performer, self._streaming, self.slots)
+        elif self.mode == "threaded":
+            threaded.run_threaded(feed, begin, sink, performer, self._transport(), self.slots)
+        else:
+            threaded.run_sequential(feed, begin, sink, performer, self._transport())
+
+    def stream(self, items: Iterable[Item], recipe: Recipe, stop: Stop | None = None) -> Iterator[Outcome]:
+        """Run a recipe over items in the background; yield the outcomes as they come.
+
+        A consumer that is slow holds the workers back; one that leaves early ends the run.
+
+        :raises KeyRefused, ServiceDown: as the core does.
+        """
+        stop = stop or Stop()
+        mailbox = _Mailbox(4 * self.slots)
+        thread = threading.Thread(
+            target=mailbox.fill,
+            args=(lambda: self.work(items, recipe, mailbox, stop),),
+            name="enricher-run",
+            daemon=True,
+        )
+        thread.start()
+        try:
+            yield from mailbox
+        finally:
+            mailbox.leave()
+            stop.set()
+            thread.join()
+
+    def ask(self, steps: Steps[T], stop: Stop) -> T:
+        """Carry out one flow in this thread."""
+        return threaded.drive(steps, self._performer(stop), self._transport())
+
+    async def ask_async(self, steps: Steps[T], stop: Stop) -> T:
+        """Carry out one flow in the engine's own event loop, whatever loop this is awaited in.
+
+        So one session serves every loop that a program comes along with, one `asyncio.run` after another.
+        """
+        with self._lock:
+            if self._loop is None:
+                self._loop = _LoopThread(self._new_streaming)
+            loop = self._loop
+        return await asyncio.wrap_future(loop.submit(steps, self._performer(stop)))
+
+    # ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(self, pipeline: Pipeline, job: Job, stop: Stop, tally: Tally) -> None:
+        """Do what is still to do of a job. Everything is committed when this returns or raises.
+
+        :raises JobBusy: if another process runs this job.
+        :raises KeyRefused, ServiceDown: as the core does; what was not done stays pending.
+        """
+        store = self._needed_store()
+        with store.lock_job(job.id):
+            try:
+                with Writer(
+                    lambda batch: store.commit(job.id, batch, pipeline),
+                    on_committed=tally.add,
+                    most_waiting=MOST_WAITING,
+                ) as writer:
+                    self.work(store.todo(job.id), pipeline.recipe, writer, stop)
+            finally:
+                tally.ended_at = time.monotonic()
+                left = store.counts(job.id).items_by_status
+                store.set_state(job.id, "stopped" if left.get("pending") else "done")
+
+    def holds(self) -> list[Hold]:
+        """What holds everyone back just now."""
+        return self.gate.holds(time.monotonic())
+
+    def _needed_store(self) -> Store:
+        if self._store is None:
+            raise SettingError("this engine has no store; give it one to run jobs")
+        return self._store
+
+    # ── what runs share ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _performer(self, stop: Stop) -> Performer:
+        return Performer(self.gate, self.memory, stop, self._processes, observe=self._observe)
+
+    def _transport(self) -> PooledTransport:
+        with self._lock:
+            if self._pooled is None:
+                self._pooled = PooledTransport(self._keys, self.slots)
+            return self._pooled
+
+    def _new_streaming(self) -> StreamingTransport:
+        return StreamingTransport(self._keys, self.slots)
+
+    @contextlib.asynccontextmanager
+    async def _streaming(self) -> AsyncIterator[AsyncTransport]:
+        transport = self._new_streaming()
+        try:
+            yield transport
+        finally:
+            await transport.close()
+
+    def close(self) -> None:
+        """Close connections, end processes. The store stays open: it is its owner's."""
+        with self._lock:
+            if self._pooled is not None:
+                self._pooled.close()
+                self._pooled = None
+            if self._loop is not None:
+                self._loop.close()
+                self._loop = None
+        self._processes.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+MOST_WAITING = 200
+"""Outcomes that may wait for the writer: two batches. Each holds its answers, some 40 KB of a film."""
+
+
+def plan(
+    store: Store, pipeline: Pipeline, name: str, digest: str, rows: Iterable[Row | Skipped], limit: int | None
+) -> Job:
+    """The job for this input: loaded from `rows` (the first `limit` of them), or the one that is there already.
+
+    `digest` stands for the input's content; with the pipeline, its options and `limit` it tells jobs apart.
+    """
+    store.prepare(pipeline.tables)
+    if limit is not None:
+        rows = _first(rows, limit)
+    return store.open_job(pipeline.name, fingerprint(pipeline, digest, limit), name, pipeline.options, rows)
+
+
+def fingerprint(pipeline: Pipeline, digest: str, limit: int | None) -> str:
+    """What tells one job from another: the pipeline, what changes its answers, and the input."""
+    about = json.dumps([pipeline.name, sorted(pipeline.options.items()), digest, limit])
+    return hashlib.sha256(about.encode()).hexdigest()
+
+
+def _first(rows: Iterable[Row | Skipped], limit: int) -> Iterator[Row | Skipped]:
+    """The input as if it ended after row `limit`."""
+    for row in rows:
+        if isinstance(row, Row):
+            limit -= 1
+        if limit < 0:
+            return
+        yield row
+
+
+def forecast(
+    pipeline: Pipeline,
+    items: Iterable[Item],
+    count: int,
+    known: Callable[[str], tuple[Remembered, float] | None],
+    slots: int,
+) -> Forecast:
+    """Rehearse a job of `count` items with the real core on a virtual clock: how many requests, and how long?
+
+    `known(key)` gives a remembered answer and its age in seconds. What is not known is answered by the pipeline's
+    `typical`, after `FORECAST_LATENCY_S`. No failures are rehearsed: life will take a little longer.
+    """
+    typical = pipeline.typical
+    if typical is None or not count:
+        return Forecast(count, 0, 0, 0, 0.0)
+    rules = Rules(lambda: 0.0, Backoff())
+
+    def world(request: Request, _before: int) -> tuple[Response, float]:
+        return Response(200, {}, typical(request)), FORECAST_LATENCY_S
+
+    rehearsal = Rehearsal(Gate(), world, workers=slots, recall=known, keep_effects=False)
+    played = rehearsal.play(islice(items, FORECAST_ITEMS), lambda item: enrich_item(item, pipeline.recipe, rules))
+    scale = count / max(1, len(played.outcomes))
+    known_items = sum(not outcome.effort.requests for outcome in played.outcomes)
+    hits = sum(outcome.effort.hits for outcome in played.outcomes)
+    return Forecast(
+        count,
+        round(known_items * scale),
+        round(played.requests * scale),
+        round(hits * scale),
+        played.elapsed_s * scale,
+    )
+
+
+def _lower(store: Store) -> Callable[[str], tuple[Remembered, float] | None]:
+    def lower(key: str) -> tuple[Remembered, float] | None:
+        stored = store.recall(key)
+        return None if stored is None else (stored.remembered, stored.stored_at)
+
+    return lower
+
+
+class _Mailbox:
+    """Outcomes on their way from the workers to one consumer: a sink at one end, an iterator at the other."""
+
+    def __init__(self, size: int) -> None:
+        self._queue: queue.Queue[Outcome | None] = queue.Queue(size)
+        self._left = threading.Event()  # the consumer has gone: nobody reads any more
+        self._error: BaseException | None = None
+
+    def offer(self, outcome: Outcome) -> bool:
+        try:
+            self._queue.put_nowait(outcome)
+        except queue.Full:
+            return self._left.is_set()
+        return True
+
+    def put(self, outcome: Outcome | None) -> None:
+        while not self._left.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(outcome, timeout=threaded.POLL_S)
+                return
+
+    def fill(self, work: Callable[[], None]) -> None:
+        """Do the work that fills this mailbox; keep its error for the consumer."""
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  # it is raised again where the outcomes are read
+            self._error = error
+        finally:
+            self.put(None)
+
+    def leave(self) -> None:
+        """The consumer goes: what comes is dropped from now on."""
+        self._left.set()
+
+    def __iter__(self) -> Iterator[Outcome]:
+        while (outcome := self._queue.get()) is not None:
+            yield outcome
+        if self._error is not None:
+            raise self._error
+
+
+class _LoopThread:
+    """An event loop in a thread of its own, with one transport for all that is asked there."""
+
+    def __init__(self, new_transport: Callable[[], StreamingTransport]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._transport = new_transport()
+        self._waits = asynchronous.Waits(self._loop)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="enricher-loop", daemon=True)
+        self._thread.start()
+
+    def submit(self, steps: Steps[T], performer: Performer) -> Future[T]:
+        """Carry out a flow there; cancelling the future cancels it."""
+        flow = asynchronous.drive(steps, performer, self._transport, self._waits)
+        return asyncio.run_coroutine_threadsafe(flow, self._loop)
+
+    def close(self) -> None:
+        """End what is under way, close the connections, end the thread."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._transport.close()

@@ -1,0 +1,114 @@
+"""What has been learnt: a tier in memory over a tier in the store, and one asker for many who want the same.
+
+`recall` answers `Known`, `Lead` (nobody knows: you find out, and settle) or `Pending` (somebody is finding out: wait for
+it, then recall again). Leads are shared by threads and asyncio tasks alike, so what waits is a concurrent Future.
+
+The upper tier is bounded in bytes: key, body and the Python objects around them are counted, and the least recently used
+goes first. Ages are Unix time, because the lower tier outlives the process. The lower tier is only read here: what is
+learnt travels to it inside the outcomes, and the one writer puts it there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Lock
+
+from cachetools import LRUCache
+
+from .core.effects import Known, Lead
+from .core.freshness import is_fresh
+from .model import Lifetime, Remembered
+
+DEFAULT_BYTES = 16 * 1000 * 1000
+"""The upper tier's default size: some 400 details of films of 35 KB each, bytes."""
+
+ENTRY_BYTES = 400
+"""What an entry weighs beside its key and body (objects, slots in the tables of the cache), bytes; measured with
+tracemalloc over 10,000 entries (tests/test_memory.py holds the real weight to the counted one)."""
+
+LEAD = Lead()
+
+
+@dataclass(slots=True)
+class Pending:
+    """Somebody is finding out: `settled` ends when it is, then recall again."""
+
+    settled: Future[None]
+
+
+class Memory:
+    """Both tiers. Usable from any thread.
+
+    `lower(key)` reads the lower tier: an answer and the Unix time at which it was learnt, or None.
+    `not_before`: answers learnt before this Unix time are not good enough any more (`--refresh` sets it to now).
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float],
+        *,
+        max_bytes: int = DEFAULT_BYTES,
+        lower: Callable[[str], tuple[Remembered, float] | None] | None = None,
+        not_before: float = 0.0,
+    ) -> None:
+        self._wall = wall
+        self._lower = lower
+        self._not_before = not_before
+        self._upper: LRUCache[str, tuple[Remembered, float, int]] = LRUCache(
+            max_bytes, getsizeof=lambda entry: entry[2]
+        )
+        self._leads: dict[str, Future[None] | None] = {}
+        self._lock = Lock()
+
+    def recall(self, key: str, lifetime: Lifetime) -> Known | Lead | Pending:
+        """What is known of the key, fresh by `lifetime`; else who finds out."""
+        with self._lock:
+            entry = self._upper.get(key)
+            if entry is not None:
+                age_s = self._wall() - entry[1]
+                if entry[1] >= self._not_before and is_fresh(entry[0], age_s, lifetime):
+                    return Known(entry[0], age_s)
+            if key in self._leads:
+                settled = self._leads[key]
+                if settled is None:
+                    settled = self._leads[key] = Future()
+                return Pending(settled)
+            self._leads[key] = None
+        if self._lower is None:
+            return LEAD
+        try:
+            below = self._lower(key)
+        except BaseException:
+            self.settle(key, None)
+            raise
+        if below is None:
+            return LEAD
+        remembered, learnt_at = below
+        age_s = self._wall() - learnt_at
+        if learnt_at < self._not_before or not is_fresh(remembered, age_s, lifetime):
+            return LEAD
+        self._put(key, remembered, learnt_at)
+        return Known(remembered, age_s)
+
+    def settle(self, key: str, remembered: Remembered | None) -> None:
+        """The leader's word. None: it found nothing, and the first of those who waited leads next."""
+        self._put(key, remembered, self._wall())
+
+    def _put(self, key: str, remembered: Remembered | None, learnt_at: float) -> None:
+        with self._lock:
+            if remembered is not None:
+                weight = sys.getsizeof(key) + sys.getsizeof(remembered.body) + ENTRY_BYTES
+                if weight <= self._upper.maxsize:
+                    self._upper[key] = (remembered, learnt_at, weight)
+            settled = self._leads.pop(key, None)
+        if settled is not None:
+            settled.set_result(None)
+
+    @property
+    def weight_bytes(self) -> int:
+        """What the upper tier weighs now, bytes."""
+        with self._lock:
+            return int(self._upper.currsize)

@@ -1,0 +1,173 @@
+"""Async: the same short loop, in tasks of one event loop.
+
+Naps and waits for another's answer are plain futures, kept in one place, so that a stop ends all of them at once and
+costs nothing until then. What is on the wire may go on for the grace time; then its tasks are cancelled, and a cancelled
+task gives back its place in the gate and its lead like any flow that ends early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from ..core.effects import Effect, Send, Steps
+from ..errors import Interrupted, TransportError
+from ..memory import Pending
+from ..model import Compute, Item, Outcome
+from .performer import AsyncTransport, Feed, Held, Nap, Performer, Sink, T
+from .threaded import GRACE_S
+
+
+class Waits:
+    """What the tasks of one loop wait for, besides the wire."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._open: set[asyncio.Future[None]] = set()
+
+    async def nap(self, seconds: float) -> None:
+        """Let time pass.
+
+        :raises Interrupted: as soon as the run is told to stop.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+        handle = self._loop.call_later(seconds, _wake, future)
+        try:
+            await self._until(future)
+        finally:
+            handle.cancel()
+
+    async def on(self, other: Future[Any]) -> Any:
+        """Wait for a future of another thread.
+
+        :raises Interrupted: as soon as the run is told to stop.
+        """
+        future = asyncio.wrap_future(other, loop=self._loop)
+        await self._until(future)
+        return future.result()
+
+    async def _until(self, future: asyncio.Future[Any]) -> None:
+        self._open.add(future)
+        try:
+            await future
+        finally:
+            self._open.discard(future)
+
+    def interrupt(self) -> None:
+        """End all waits."""
+        for future in self._open:
+            if not future.done():
+                future.set_exception(Interrupted())
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def drive(steps: Steps[T], performer: Performer, transport: AsyncTransport, waits: Waits) -> T:
+    """Run one flow to its end, waiting in this task.
+
+    :raises Interrupted: if the run is told to stop.
+    """
+    held = Held()
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                reply = await _perform(effect, held, performer, transport, waits)
+            except (TransportError, TimeoutError) as error:
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(reply)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        steps.close()
+        performer.give_back(held)
+
+
+async def _perform(effect: Effect, held: Held, performer: Performer, transport: AsyncTransport, waits: Waits) -> Any:
+    while True:
+        step = performer.step(effect, held)
+        if isinstance(step, Send):
+            return await transport.send(step.request)
+        if isinstance(step, Nap):
+            await waits.nap(step.seconds)
+            if not step.again:
+                return None
+        elif isinstance(step, Pending):
+            await waits.on(step.settled)
+        elif isinstance(step, Compute):
+            return await waits.on(performer.processes.submit(step))
+        else:
+            return step
+
+
+def run_async(
+    feed: Feed,
+    begin: Callable[[Item], Steps[Outcome]],
+    sink: Sink,
+    performer: Performer,
+    open_transport: Callable[[], contextlib.AbstractAsyncContextManager[AsyncTransport]],
+    workers: int,
+) -> None:
+    """`workers` items at a time, in as many tasks of a loop of its own. Returns when all is done or stopped.
+
+    Items are taken from the feed in the loop: a source that is slow to give them belongs into a thread of its own.
+    """
+    asyncio.run(_run(feed, begin, sink, performer, open_transport, workers))
+
+
+async def _run(
+    feed: Feed,
+    begin: Callable[[Item], Steps[Outcome]],
+    sink: Sink,
+    performer: Performer,
+    open_transport: Callable[[], contextlib.AbstractAsyncContextManager[AsyncTransport]],
+    workers: int,
+) -> None:
+    stop = performer.stop
+    loop = asyncio.get_running_loop()
+    waits = Waits(loop)
+    async with open_transport() as transport:
+
+        async def work() -> None:
+            try:
+                for item in feed:
+                    outcome = await drive(begin(item), performer, transport, waits)
+                    if not sink.offer(outcome):
+                        await asyncio.to_thread(sink.put, outcome)
+            except Interrupted:
+                return
+            except asyncio.CancelledError:
+                if not stop.is_set():
+                    raise
+            except BaseException as error:
+                stop.set(error)
+                raise
+
+        tasks = [loop.create_task(work()) for _ in range(workers)]
+
+        def end() -> None:
+            waits.interrupt()
+            for task in tasks:
+                loop.call_later(GRACE_S, task.cancel)
+
+        def on_stop() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed already: nothing is left to end
+                loop.call_soon_threadsafe(end)
+
+        stop.on_set(on_stop)
+        try:
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        except asyncio.CancelledError as error:  # Ctrl-C in this very thread
+            stop.set(error)
+            raise
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

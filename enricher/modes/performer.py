@@ -1,0 +1,209 @@
+"""What all modes share of carrying out an effect: everything but the waiting.
+
+`Performer.step` does what can be done at once, and answers with the reply; or with what there is to wait for (`Nap`,
+`Pending`, or the effect itself). A mode waits in its own way and then either has the reply or steps again. So a mode is a
+short loop, and how a permit is asked for, a key recalled or a lead settled is written once.
+
+`Held` is what a flow holds while it runs: at most one ticket and one lead, because a flow does one thing at a time. A flow
+that ends early can't yield any more, so its driver gives back what is still held.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from ..core.effects import Effect, Lead, Permit, Recall, Report, Send, Settle, Wait
+from ..core.gate import Again, Gate, Ticket
+from ..errors import Interrupted
+from ..memory import Memory
+from ..model import Compute, Item, Outcome, Request, Response, Service
+from ..processes import Processes
+
+T = TypeVar("T")
+
+
+class Stop:
+    """Tells a run to stop: everything that waits in it ends at once. Set by any thread, once; `reason` is what ended it."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._on_set: list[Callable[[], None]] = []
+        self.reason: BaseException | None = None
+
+    def set(self, reason: BaseException | None = None) -> None:
+        """Stop. `reason` is the error that ended the run; None: a person, or the end of the run."""
+        with self._lock:
+            if self._event.is_set():
+                return
+            self.reason = reason
+            self._event.set()
+            listeners = list(self._on_set)
+        for listener in listeners:
+            listener()
+
+    def is_set(self) -> bool:
+        """Whether the run is told to stop."""
+        return self._event.is_set()
+
+    def on_set(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the run is told to stop; at once if it is already. From the thread that stops it."""
+        with self._lock:
+            if not self._event.is_set():
+                self._on_set.append(listener)
+                return
+        listener()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass.
+
+        :raises Interrupted: as soon as the run is told to stop.
+        """
+        if self._event.wait(seconds):
+            raise Interrupted
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the stop; whether it came."""
+        return self._event.wait(seconds)
+
+
+class Sink(Protocol):
+    """Where outcomes go. `offer` takes one if that is possible at once, `put` waits until it is."""
+
+    def offer(self, outcome: Outcome) -> bool: ...
+
+    def put(self, outcome: Outcome) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request's way, for who measures: seconds on the monotonic clock. Queueing is `granted_at` − `ready_at`."""
+
+    service: Service
+    ready_at: float
+    granted_at: float
+    done_at: float
+    probe: bool
+
+
+@dataclass(slots=True)
+class Nap:
+    """Nothing to do for `seconds`; then step again, or go on if it was the effect itself that waits."""
+
+    seconds: float
+    again: bool
+
+
+class Held:
+    """What a flow holds."""
+
+    __slots__ = ("lead", "ticket")
+
+    def __init__(self) -> None:
+        self.ticket: Ticket | None = None
+        self.lead: str | None = None
+
+
+class Performer:
+    """Carries out effects, but for the waiting. One for all workers of a run."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        memory: Memory,
+        stop: Stop,
+        processes: Processes,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        observe: Callable[[Attempt], None] | None = None,
+    ) -> None:
+        self.gate = gate
+        self.memory = memory
+        self.stop = stop
+        self.processes = processes
+        self.clock = clock
+        self._observe = observe
+
+    def step(self, effect: Effect, held: Held) -> Any:
+        """Do what can be done at once: the effect's reply, or what there is to wait for.
+
+        :raises Interrupted: if the run is told to stop and the effect would begin something.
+        :raises ServiceDown: as the gate does.
+        """
+        match effect:
+            case Permit(service, host):
+                if self.stop.is_set():
+                    raise Interrupted
+                ticket = held.ticket
+                if ticket is None:
+                    ticket = held.ticket = Ticket(service, host)
+                verdict = self.gate.ask(ticket, self.clock())
+                if isinstance(verdict, Again):
+                    return Nap(verdict.seconds, again=True)
+                return ticket
+            case Report(ticket, done_at, health, pause_s, reason):
+                held.ticket = None
+                if self._observe is not None:
+                    self._observe(_attempt(ticket, done_at))
+                self.gate.report(ticket, done_at, health, pause_s, reason)
+                return None
+            case Recall(key, lifetime):
+                known = self.memory.recall(key, lifetime)
+                if isinstance(known, Lead):
+                    held.lead = key
+                return known
+            case Settle(key, remembered):
+                held.lead = None
+                self.memory.settle(key, remembered)
+                return None
+            case Wait(seconds):
+                return Nap(seconds, again=False)
+            case Send() | Compute():
+                return effect  # the mode has the transport, and waits for the processes in its own way
+
+    def give_back(self, held: Held) -> None:
+        """The flow has ended: give back what it still holds."""
+        if held.ticket is not None:
+            self.gate.leave(held.ticket)
+            held.ticket = None
+        if held.lead is not None:
+            self.memory.settle(held.lead, None)
+            held.lead = None
+
+
+def _attempt(ticket: Ticket, done_at: float) -> Attempt:
+    granted_at = ticket.granted_at or done_at
+    return Attempt(ticket.service, ticket.asked_at or granted_at, granted_at, done_at, ticket.probe)
+
+
+class Feed(Iterator[Item]):
+    """One lazy iterator of items, shared by all workers: each item goes to the first who asks."""
+
+    def __init__(self, items: Iterator[Item], stop: Stop) -> None:
+        self._items = items
+        self._stop = stop
+        self._lock = threading.Lock()
+
+    def __next__(self) -> Item:
+        with self._lock:
+            if self._stop.is_set():
+                raise StopIteration
+            return next(self._items)
+
+
+class SyncTransport(Protocol):
+    """A transport for threads."""
+
+    def send(self, request: Request) -> Response: ...
+
+    def abort(self) -> None: ...
+
+
+class AsyncTransport(Protocol):
+    """A transport for tasks."""
+
+    async def send(self, request: Request) -> Response: ...

@@ -1,0 +1,146 @@
+"""Sync: a short loop, run by one thread after the other's item (`sequential`) or by many (`threaded`).
+
+Workers pull from one shared, lazy feed: a task a worker, not a task an item, because handing each item to the pool costs
+a quarter of the throughput. An error that is more than its item's (a refused key, a full disk) stops all workers.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures as futures
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..core.effects import Effect, Send, Steps
+from ..errors import Interrupted, TransportError
+from ..memory import Pending
+from ..model import Compute, Item, Outcome
+from .performer import Feed, Held, Nap, Performer, Sink, Stop, SyncTransport, T
+
+GRACE_S = 2.0
+"""How long what is in flight may go on after a stop, seconds; then its sockets are shut."""
+
+POLL_S = 0.25
+"""How often one who waits for another's answer looks whether the run has been stopped, seconds."""
+
+
+def drive(steps: Steps[T], performer: Performer, transport: SyncTransport) -> T:
+    """Run one flow to its end, waiting in this thread.
+
+    :raises Interrupted: if the run is told to stop.
+    """
+    held = Held()
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                reply = _perform(effect, held, performer, transport)
+            except (TransportError, TimeoutError) as error:
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(reply)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        steps.close()
+        performer.give_back(held)
+
+
+def _perform(effect: Effect, held: Held, performer: Performer, transport: SyncTransport) -> Any:
+    while True:
+        step = performer.step(effect, held)
+        if isinstance(step, Send):
+            return transport.send(step.request)
+        if isinstance(step, Nap):
+            performer.stop.sleep(step.seconds)
+            if not step.again:
+                return None
+        elif isinstance(step, Pending):
+            _await(step.settled, performer.stop)
+        elif isinstance(step, Compute):
+            return _await(performer.processes.submit(step), performer.stop)
+        else:
+            return step
+
+
+def _await(future: futures.Future[Any], stop: Stop) -> Any:
+    while not futures.wait([future], timeout=POLL_S).done:
+        if stop.is_set():
+            future.cancel()
+            raise Interrupted
+    return future.result()
+
+
+def run_sequential(
+    feed: Feed,
+    begin: Callable[[Item], Steps[Outcome]],
+    sink: Sink,
+    performer: Performer,
+    transport: SyncTransport,
+) -> None:
+    """One item after the other, in this thread."""
+    with _grace(performer.stop, transport):
+        _work(feed, begin, sink, performer, transport)
+
+
+def run_threaded(
+    feed: Feed,
+    begin: Callable[[Item], Steps[Outcome]],
+    sink: Sink,
+    performer: Performer,
+    transport: SyncTransport,
+    workers: int,
+) -> None:
+    """`workers` items at a time, in as many threads. Returns when all is done or stopped.
+
+    A thread that can't be stopped (it looks up a name, or connects) is left behind: when it comes back, it ends.
+    """
+    stop = performer.stop
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="enricher")
+    done = [pool.submit(_work, feed, begin, sink, performer, transport) for _ in range(workers)]
+    with _grace(stop, transport):
+        try:
+            while futures.wait(done, POLL_S).not_done and not stop.is_set():
+                pass
+        except BaseException as error:  # Ctrl-C in this very thread
+            stop.set(error)
+            raise
+        finally:
+            if stop.is_set():
+                futures.wait(done, GRACE_S + POLL_S)
+            pool.shutdown(wait=not stop.is_set(), cancel_futures=True)
+    for each in done:
+        if each.done():
+            each.result()
+
+
+def _work(
+    feed: Feed,
+    begin: Callable[[Item], Steps[Outcome]],
+    sink: Sink,
+    performer: Performer,
+    transport: SyncTransport,
+) -> None:
+    try:
+        for item in feed:
+            sink.put(drive(begin(item), performer, transport))
+    except Interrupted:
+        return
+    except BaseException as error:
+        performer.stop.set(error)
+        raise
+
+
+@contextlib.contextmanager
+def _grace(stop: Stop, transport: SyncTransport) -> Iterator[None]:
+    """While this lasts, a stop shuts the sockets of what is still in flight after `GRACE_S`."""
+    timer = threading.Timer(GRACE_S, transport.abort)
+    timer.daemon = True
+    stop.on_set(timer.start)
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,76 @@
+"""The pipeline of films: lists from Letterboxd, IMDb, Trakt and others in, TMDB's facts out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from enricher.model import Pipeline, Request, Window
+
+from .recipe import NO_SUCH_FILM, movie_recipe
+from .record import COLUMNS, TABLES, tables_of
+from .service import BASE_URL, WINDOWS, tmdb
+from .sources import read_films
+
+
+def movies(
+    base_url: str | None = None,
+    *,
+    language: str = "en-US",
+    windows: tuple[Window, ...] | None = None,
+    burst: int | None = None,
+    limiter: Literal["sliding", "fixed"] = "sliding",
+    timeout_s: float = 10.0,
+) -> Pipeline:
+    """All that the engine needs to enrich lists of films.
+
+    `base_url` and `windows` are TMDB's own where they are None; an empty tuple of windows sets no quota.
+    `language` is that of titles, overviews and genres ("en-US", "de-DE"). It and the address change the answers, the
+    quota and the timeout do not: a job may be resumed with others.
+    """
+    service = tmdb(
+        BASE_URL if base_url is None else base_url,
+        windows=WINDOWS if windows is None else windows,
+        burst=burst,
+        limiter=limiter,
+        timeout_s=timeout_s,
+    )
+    return Pipeline(
+        name="movies",
+        recipe=movie_recipe(service, language),
+        columns=COLUMNS,
+        services=(service,),
+        read=read_films,
+        tables=TABLES,
+        tables_of=tables_of,
+        options={"language": language, "base_url": service.base_url},
+        typical=typical,
+    )
+
+
+def choice_fields(choice: str) -> dict[str, Any]:
+    """A person's choice as fields of the item: a TMDB id, an IMDb id or "none". Each one takes back any before it.
+
+    >>> choice_fields("603")
+    {'tmdb_id': 603, 'decided': 'tmdb'}
+    """
+    if choice == NO_SUCH_FILM:
+        return {"decided": NO_SUCH_FILM}
+    if choice.startswith("tt"):
+        return {"tmdb_id": None, "imdb_id": choice, "decided": "imdb"}
+    return {"tmdb_id": int(choice), "decided": "tmdb"}
+
+
+def typical(request: Request) -> bytes:
+    """A body such as TMDB would send to a film that is found at once: one search, one details answer.
+
+    >>> typical(Request(tmdb(), "/movie/603", kind="details"))[:11]
+    b'{"id": 603,'
+    """
+    film: dict[str, Any] = {"id": 1, "title": request.params.get("query", "?"), "vote_count": 0}
+    if year := request.params.get("year"):
+        film["release_date"] = f"{year}-06-01"
+    if request.kind == "details":
+        return json.dumps({**film, "id": int(request.path.rpartition("/")[2])}).encode()
+    results = "movie_results" if request.kind == "find" else "results"
+    return json.dumps({results: [film], "page": 1, "total_pages": 1, "total_results": 1}).encode()

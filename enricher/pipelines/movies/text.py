@@ -1,0 +1,125 @@
+"""Bytes become text: which encoding a list is in, told from its first 64 KB.
+
+Rule 1: a byte-order mark is believed. Without one, NULs at every other place mean UTF-16.
+Rule 2: else it is UTF-8 unless more of it is broken than whole; then it is cp1252 (Latin-1 with Windows' quotes and
+dashes). In either, a byte that does not fit is read as cp1252, so that one bad byte, or two lists glued together, spoil
+nothing around it.
+Rule 3: only where most bytes above 127 stand in long runs, as no Western text has them, is charset-normalizer asked:
+Cyrillic, Greek, Chinese. It guesses, and guesses short Western texts wrong.
+Rule 4: what is no text at all says what it looks like.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Iterator
+
+HEAD_BYTES = 64 * 1024
+
+# A longer line is handed on in pieces: it bounds the memory for a file that has no line ends. The longest thing that
+# people write is a review, and Letterboxd's longest are some tens of kilobytes.
+LONGEST_LINE_CHARS = 16_000_000
+
+_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_BINARIES = (
+    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"\x1f\x8b", "gzip-compressed data"),
+    (b"BZh", "bzip2-compressed data"),
+    (b"\xfd7zXZ", "xz-compressed data"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word document"),
+    (b"\x7fELF", "a program"),
+)
+_CONTROLS = bytes(set(range(32)) - set(b"\0\t\n\r\x1a"))  # NUL is counted apart; 1A ends old DOS texts
+_LONG_RUNS = re.compile(rb"[\x80-\xff]{3,}")
+# What Windows and older systems wrote where people do not write Latin letters. Mac and DOS encodings would win over
+# these on a short list, and are hardly met any more.
+_FAR_ENCODINGS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "gb18030", "big5", "cp949", "cp874"]
+_LENIENT = "enricher-cp1252"
+
+
+class NotAList(Exception):
+    """A file, or a member of an archive, can't be read as a list. `str()` is the reason, without the name."""
+
+
+def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """Read the bytes that a decoder stumbled over as cp1252, or as Latin-1 where cp1252 has a hole."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    try:
+        return wrong.decode("cp1252"), error.end
+    except UnicodeDecodeError:
+        return wrong.decode("latin-1"), error.end
+
+
+codecs.register_error(_LENIENT, _as_cp1252)
+
+
+def open_text(raw: io.RawIOBase) -> Iterator[str]:
+    """The lines of a stream, each with its line end (LF, CR or CRLF) as it was, NULs dropped. Reads lazily.
+
+    Raises NotAList if the stream is empty or is no text.
+    """
+    buffered = io.BufferedReader(raw, HEAD_BYTES)
+    head = buffered.peek(HEAD_BYTES)
+    if not head:
+        raise NotAList("the file is empty; export the list again")
+    encoding, mark = _encoding(head)
+    buffered.read(len(mark))
+    errors = _LENIENT if encoding in {"utf-8", "cp1252"} else "replace"
+    return _lines(io.TextIOWrapper(buffered, encoding=encoding, errors=errors, newline=""))
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    with text:
+        while line := text.readline(LONGEST_LINE_CHARS):
+            # Before 3.11.4 the csv module refuses a line with a NUL, and no title has one.
+            if "\0" not in line or (line := line.replace("\0", "")):
+                yield line
+
+
+def _encoding(head: bytes) -> tuple[str, bytes]:
+    """The encoding of a text and the mark at its start, b"" if there is none. Raises NotAList if it is no text."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding, mark
+    for magic, looks in _BINARIES:
+        if head.startswith(magic):
+            raise NotAList(f"this is no text but {looks}; export the list as CSV")
+    start = head[:200]  # the column names: ASCII in every list that we can read, whatever the titles are written in
+    nuls_before, nuls_after = start[::2].count(0), start[1::2].count(0)
+    if max(nuls_before, nuls_after) > 0.4 * len(start) / 2 and min(nuls_before, nuls_after) < 0.1 * len(start) / 2:
+        return ("utf-16-be" if nuls_before > nuls_after else "utf-16-le"), b""
+    odd = len(head) - len(head.translate(None, _CONTROLS))
+    if odd > 0.02 * len(head) or head.count(0) > 0.3 * len(head):
+        raise NotAList("this is no text but binary data; export the list as CSV")
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(
+        head
+    )  # incremental: the head may end inside a letter
+    broken = text.count("\N{REPLACEMENT CHARACTER}")
+    whole = sum(1 for letter in text if letter > "\x7f") - broken
+    return ("utf-8" if whole >= broken else _eight_bit_encoding(head)), b""
+
+
+def _eight_bit_encoding(head: bytes) -> str:
+    high = len(head) - len(head.translate(None, bytes(range(128, 256))))
+    if 2 * sum(map(len, _LONG_RUNS.findall(head))) <= high:
+        return "cp1252"
+    from charset_normalizer import from_bytes  # here, because it takes longer to load than most lists to read
+
+    best = from_bytes(head, cp_isolation=_FAR_ENCODINGS).best()
+    return best.encoding if best else "cp1252"

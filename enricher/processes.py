@@ -1,0 +1,46 @@
+"""CPU-bound, pure work in a few processes of its own, each killed when it takes too long.
+
+The processes are spawned (never forked: this process has threads) when the first piece of work comes, and kept.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+from pebble import ProcessPool
+
+from .model import Compute
+
+WORKERS = 2
+"""Processes at most: extraction holds the interpreter, so more than a machine's cores bring nothing."""
+
+
+class Processes:
+    """A pool that comes into being when it is needed. Usable from any thread."""
+
+    def __init__(self, workers: int = WORKERS) -> None:
+        self._workers = workers
+        self._pool: ProcessPool | None = None
+        self._lock = threading.Lock()
+
+    def submit(self, work: Compute) -> Future[Any]:
+        """Hand the work out. The future ends with the result, with what the function raised, or with `TimeoutError`
+        when the process was killed after `work.timeout_s`.
+        """
+        with self._lock:
+            if self._pool is None:
+                self._pool = ProcessPool(max_workers=self._workers, context=multiprocessing.get_context("spawn"))
+            pool = self._pool
+        future: Future[Any] = pool.schedule(work.function, args=work.args, timeout=work.timeout_s)
+        return future
+
+    def close(self) -> None:
+        """End the processes; work that is not done is dropped."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.stop()
+                self._pool.join()
+                self._pool = None

@@ -1,0 +1,111 @@
+"""The simulated APIs as a server: one loop, one port on loopback, until told to stop.
+
+`serve` blocks and is what a command calls; `listening` is the same for a loop that is already running (tests).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from .behaviour import Behaviour
+from .catalogue import Catalogue
+from .tmdb import Tmdb
+from .world import World
+
+DEFAULT_PORT = 8787
+
+# Hundreds of clients may connect within one turn of the loop; a queue that overflows costs each a second or more.
+BACKLOG = 4096
+
+# How often a child looks whether its parent is still there, beside the pipe that tells it at once (`until_abandoned`).
+PARENT_CHECK_S = 1.0
+
+
+def application(behaviour: Behaviour) -> web.Application:
+    """The simulated TMDB with its world around it. Raises `ValueError` for more films than can be generated."""
+    api = Tmdb(Catalogue(behaviour.films, behaviour.films_seed), behaviour.details_bytes)
+    world = World(behaviour, api)
+    app = web.Application(middlewares=[world.middleware])
+    app.add_routes([*api.routes(), *world.routes()])
+    return app
+
+
+@contextlib.asynccontextmanager
+async def listening(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+    """Serve in the running loop; gives the port. Requests in flight at the end are dropped.
+
+    Raises `ValueError` where the host is not loopback, `OSError` where the port is taken.
+    """
+    if not (host == "localhost" or ipaddress.ip_address(host).is_loopback):
+        raise ValueError(f"host {host!r}: a simulated API listens on loopback only, for example 127.0.0.1")
+    runner = web.AppRunner(application(behaviour), access_log=None, handler_cancellation=True, shutdown_timeout=0.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=BACKLOG)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def serve(
+    behaviour: Behaviour,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    on_ready: Callable[[str], None] | None = None,
+    *,
+    until_abandoned: bool = False,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then return quietly. Blocks; must run in the main thread.
+
+    `on_ready` is called once with the address ("http://127.0.0.1:8787/3"). `until_abandoned` also ends it when standard
+    input is closed or the parent is gone: a child that is started with a pipe never outlives its parent, even after
+    kill -9. Port 0 takes a free one. Raises `ValueError` for a wrong host or behaviour, `OSError` where the port is
+    taken or the core does not exist.
+    """
+    if behaviour.cpu is not None:
+        os.sched_setaffinity(0, {behaviour.cpu})
+    asyncio.run(_serve(behaviour, host, port, on_ready, until_abandoned=until_abandoned))
+
+
+async def _serve(
+    behaviour: Behaviour, host: str, port: int, on_ready: Callable[[str], None] | None, *, until_abandoned: bool
+) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with listening(behaviour, host, port) as bound:
+        gc.freeze()  # what exists now stays: collections during a run need not walk it
+        watch = asyncio.create_task(_abandoned(stop)) if until_abandoned else None
+        if on_ready is not None:
+            on_ready(f"http://{host}:{bound}/3")
+        await stop.wait()
+        if watch is not None:
+            watch.cancel()
+
+
+async def _abandoned(stop: asyncio.Event) -> None:
+    """Set `stop` when the parent closes its end of standard input, or is no longer the parent.
+
+    The pipe tells at once. The second look is for a parent that left a fork of itself behind, which holds the pipe open.
+    """
+    loop, parent, stdin = asyncio.get_running_loop(), os.getppid(), sys.stdin.fileno()
+
+    def look() -> None:
+        if os.read(stdin, 4096) == b"":
+            loop.remove_reader(stdin)
+            stop.set()
+
+    loop.add_reader(stdin, look)
+    while os.getppid() == parent:  # noqa: ASYNC110 - a lost parent sends no event
+        await asyncio.sleep(PARENT_CHECK_S)
+    stop.set()

@@ -1,0 +1,279 @@
+"""The world between a client and a simulated API: latency, quota, faults, outages, and the counting of it all.
+
+An aiohttp middleware around any API's routes. The API knows nothing of it; the world knows of the API only its
+`Dialect`: how it is handed a key, and how it words a refusal.
+
+The order of judgement: arrival (stamped and counted) → outage → key → quota → fault → latency → answer. What is turned
+away is turned away at once; only an admitted request takes its latency, counted from its arrival, not from the moment
+that the loop got round to it.
+
+On waiting precisely: `asyncio.sleep` is never early, and late by up to a millisecond (epoll counts in them) and by what
+the loop has to do. Below 20 ms that is worth correcting: sleep until 2 ms before, then yield to the loop until due,
+which is within 0.04 ms. But that burns a core, so at most `MOST_SPINNING` requests do it at a time and the others
+sleep plainly; above 20 ms nobody does. `late_sum_s` tells by how much answers were late in all, so that nobody has to
+believe this paragraph.
+
+Control routes (never counted, delayed or harmed, and without a key):
+
+    GET  /_stats[?detail=1][&moments=1]     the counts (tally.py)
+    POST /_control {"latency": "1s", …}     change options (behaviour.py); besides: "outage": "503" | "reset" (from
+                                            now on) | "off", and "pause": true (hold admitted requests) | false
+    POST /_reset                            zero the counts, forget attempts and the quota's past, restart its clock
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+
+from aiohttp import web
+
+from .behaviour import Behaviour, Fault, RetryAfter, chance, identity
+from .tally import QuotaKeeper, Tally, Visits
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PRECISE_BELOW_S = 0.020
+SPIN_S = 0.002
+MOST_SPINNING = 8
+
+HTML_PAGE = (
+    b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head>"
+    b"<body><h1>Welcome to the guest network</h1><p>Please accept the terms of use to continue.</p></body></html>\n"
+)
+GARBAGE = b'{"page":1,"results":[{"id":,]]\x00\xff'
+_FIXED = {"films", "films_seed", "details_bytes", "cpu"}
+SERVER_ERRORS = (500, 502, 503, 504)
+
+
+class Dialect(Protocol):
+    """How one API is handed a key and how it words a refusal."""
+
+    def admits(self, request: web.Request, key: str | None) -> bool:
+        """Whether the request brings `key`, or any key at all where `key` is None."""
+        ...
+
+    def refusal(self, status: int) -> bytes:
+        """The JSON body that goes with an error status."""
+        ...
+
+
+class World:
+    """One simulated API's behaviour and counts. `middleware` goes around its routes, `routes` beside them."""
+
+    def __init__(self, behaviour: Behaviour, dialect: Dialect) -> None:
+        self.behaviour = behaviour
+        self._dialect = dialect
+        self._down: Literal["503", "reset"] | None = None
+        self._running = asyncio.Event()
+        self._running.set()
+        self._spinning = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new tally; the quota forgets its past, and outages are counted from now."""
+        self.tally = Tally(started=time.monotonic(), cpu_started_s=time.process_time())
+        self._keeper = QuotaKeeper(self.behaviour.quota)
+
+    def control(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Change the behaviour at run time. Returns all options that differ from their defaults, and the switches.
+
+        Raises `ValueError`, one line, for an unknown option, one that is fixed at the start, or a wrong text; nothing
+        is changed then.
+        """
+        options = dict(options)
+        fixed = sorted(_FIXED & set(options))
+        if fixed:
+            raise ValueError(f"{fixed[0]} is chosen at the start")
+        pause = options.pop("pause", None)
+        if pause not in (None, True, False):
+            raise ValueError(f"pause {pause!r}: write true or false")
+        down = self._down
+        if options.get("outage") in {"503", "reset"}:
+            down = options.pop("outage")
+        elif "outage" in options:
+            down = None
+            options["outage"] = "" if options["outage"] == "off" else options["outage"]
+        changed = self.behaviour.changed(options)
+        if changed.quota != self.behaviour.quota:
+            self._keeper = QuotaKeeper(changed.quota)
+        self.behaviour, self._down = changed, down
+        if pause is not None:
+            (self._running.clear if pause else self._running.set)()
+        return {**changed.texts(), "down": self._down, "pause": not self._running.is_set()}
+
+    # ── around the API's routes ────────────────────────────────────────────────────────────────────────────────────
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Treat one request as this world does; the control routes pass untouched."""
+        if request.path.startswith("/_"):
+            return await handler(request)
+        arrived = time.monotonic()
+        tally = self.tally
+        who = identity(request.method, request.path, request.query.items())
+        visits = tally.arrive(arrived, who, request.match_info.route.name or "other", request.transport)
+        try:
+            response = await self._answer(request, handler, who, arrived, visits)
+        except (asyncio.CancelledError, ConnectionError):
+            tally.abandoned += 1
+            raise
+        finally:
+            tally.in_flight -= 1
+        if response is None:
+            tally.cut += 1
+            return web.Response()  # nobody will read it: the connection is gone
+        tally.answer(time.monotonic(), response.status)
+        return response
+
+    async def _answer(
+        self, request: web.Request, handler: Handler, who: str, arrived: float, visits: Visits
+    ) -> web.StreamResponse | None:
+        behaviour, tally = self.behaviour, self.tally
+        down = self._down or behaviour.outage_at(arrived - tally.started)
+        if down is not None:
+            tally.inject("outage")
+            if down == "503":
+                return self._refuse(503)
+            _cut(request, hard=True)
+            return None
+        if not self._dialect.admits(request, behaviour.key):
+            return self._refuse(401)
+        if not self._keeper.admit(arrived):
+            tally.rejected += 1
+            return self._refuse(429, behaviour.retry_after)
+        visits.attempts += 1
+        attempt = visits.attempts
+        if not self._running.is_set():
+            await self._running.wait()
+        fault = behaviour.fault(who, attempt)
+        latency_s = behaviour.latency_s(who)
+        if fault is not None:
+            tally.inject(fault.kind)
+            if fault.kind == "slow":
+                latency_s += fault.seconds or 0.0
+        if latency_s > 0:
+            tally.latency_sum_s += latency_s
+            tally.late_sum_s += await self._until(arrived + latency_s)
+        if fault is None or fault.kind == "slow":
+            return await self._ask(request, handler)
+        return await self._harm(request, handler, fault, chance(behaviour.seed, "variety", who, attempt))
+
+    async def _until(self, due: float) -> float:
+        """Wait until `due`. Returns by how many seconds it was missed (late is positive)."""
+        left = due - time.monotonic()
+        if left >= PRECISE_BELOW_S or self._spinning >= MOST_SPINNING:
+            if left > 0:
+                await asyncio.sleep(left)
+            return time.monotonic() - due
+        self._spinning += 1
+        try:
+            if left > SPIN_S:
+                await asyncio.sleep(left - SPIN_S)
+            while time.monotonic() < due:  # noqa: ASYNC110 - to spin is the point, see the head
+                await asyncio.sleep(0)
+        finally:
+            self._spinning -= 1
+        return time.monotonic() - due
+
+    async def _ask(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:  # no such route, or not by this method
+            return self._refuse(error.status)
+
+    def _refuse(self, status: int, retry_after: RetryAfter | None = None) -> web.Response:
+        response = web.Response(status=status, body=self._dialect.refusal(status), content_type="application/json")
+        if retry_after is not None:
+            response.headers["Retry-After"] = retry_after.header(time.time())
+        return response
+
+    async def _harm(
+        self, request: web.Request, handler: Handler, fault: Fault, variety: float
+    ) -> web.StreamResponse | None:
+        """Answer as a fault does. `variety` in (0, 1) picks among the ways of one kind."""
+        match fault.kind:
+            case "5xx":
+                return self._refuse(SERVER_ERRORS[int(variety * len(SERVER_ERRORS))])
+            case "429" | "503":
+                own = None if fault.seconds is None else RetryAfter(fault.seconds)
+                return self._refuse(int(fault.kind), own or self.behaviour.retry_after)
+            case "reset":
+                _cut(request, hard=variety < 0.5)
+                return None
+            case "html":
+                return web.Response(body=HTML_PAGE, content_type="text/html")
+            case "garbage":
+                return web.Response(body=GARBAGE, content_type="application/json")
+            case "truncated":
+                return await _send(request, await self._ask(request, handler), share=0.2 + 0.6 * variety)
+            case _:  # drip; slow never comes here
+                return await _send(request, await self._ask(request, handler), every_s=fault.seconds or 0.0)
+
+    # ── beside them ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def routes(self) -> list[web.RouteDef]:
+        """The control routes."""
+        return [
+            web.get("/_stats", self._get_stats),
+            web.post("/_control", self._post_control),
+            web.post("/_reset", self._post_reset),
+        ]
+
+    async def _get_stats(self, request: web.Request) -> web.Response:
+        wanted = {name: request.query.get(name, "0") not in {"", "0"} for name in ("detail", "moments")}
+        return web.json_response(
+            self.tally.report(time.monotonic(), time.process_time(), self.behaviour.quota, **wanted)
+        )
+
+    async def _post_control(self, request: web.Request) -> web.Response:
+        try:
+            options = json.loads(await request.read())
+        except ValueError:
+            options = None
+        if not isinstance(options, dict):
+            return web.json_response({"error": 'write a JSON object, for example {"latency": "1s"}'}, status=400)
+        try:
+            return web.json_response(self.control(options))
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    async def _post_reset(self, _request: web.Request) -> web.Response:
+        self.reset()
+        return web.json_response({})
+
+
+def _cut(request: web.Request, *, hard: bool) -> None:
+    """End the connection without an answer: with RST where `hard`, else as a server does that just closes."""
+    transport = request.transport
+    if transport is None:
+        return
+    if hard:
+        # Lingering for no time at all makes the kernel send RST.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+async def _send(
+    request: web.Request, whole: web.StreamResponse, *, share: float = 1.0, every_s: float = 0.0
+) -> web.StreamResponse:
+    """Send a `share` of a whole response under its full Content-Length, a byte every `every_s` where that is above 0."""
+    body = whole.body if isinstance(whole, web.Response) and isinstance(whole.body, bytes) else b""
+    response = web.StreamResponse(status=whole.status, headers={"Content-Type": "application/json"})
+    response.content_length = len(body)
+    await response.prepare(request)
+    body = body[: int(len(body) * share)]
+    if every_s > 0:
+        for byte in body:
+            await response.write(bytes((byte,)))
+            await asyncio.sleep(every_s)
+    else:
+        await response.write(body)
+    if share < 1 and request.transport is not None:
+        request.transport.close()  # sends what is buffered first
+    return response

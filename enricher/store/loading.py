@@ -1,0 +1,62 @@
+"""A list becomes a job: rows stream in, in chunks, inside the caller's transaction.
+
+Nothing is held but one chunk and the columns of each source. Which item a row belongs to is looked up by SQLite, in the
+index that makes keys unique: a dictionary of a million keys would be most of our memory.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from ..model import Row, Skipped
+from .text import dumps, storable
+
+CHUNK_ROWS = 500
+
+_ITEM = "INSERT OR IGNORE INTO item (job_id, key, position, fields, updated_at) VALUES (?, ?, ?, ?, ?)"
+_ROW = """
+    INSERT INTO input_row (job_id, position, source_position, line, item_id, cells, error)
+    VALUES (?, ?, ?, ?, (SELECT id FROM item WHERE job_id = ? AND key = ?), ?, ?)"""
+_SOURCE = "INSERT INTO source (job_id, position, name, columns) VALUES (?, ?, ?, ?)"
+_SKIPPED = "INSERT INTO skipped (job_id, source, line, reason) VALUES (?, ?, ?, ?)"
+
+
+def load(connection: sqlite3.Connection, job_id: int, rows: Iterable[Row | Skipped], now: str) -> None:
+    """Insert a new job's sources, rows, items and skipped texts.
+
+    Items with the same key are one; the first row's fields stand, and its position is the item's.
+    """
+    sources: dict[str, tuple[int, dict[str, None]]] = {}  # name → position and columns
+    items: list[tuple[Any, ...]] = []
+    chunk: list[tuple[Any, ...]] = []
+    position = 0
+
+    def flush() -> None:
+        connection.executemany(_ITEM, items)
+        connection.executemany(_ROW, chunk)
+        items.clear()
+        chunk.clear()
+
+    for row in rows:
+        if isinstance(row, Skipped):
+            connection.execute(_SKIPPED, (job_id, storable(row.source), row.line, storable(row.reason)))
+            continue
+        source, columns = sources.setdefault(row.source, (len(sources), {}))
+        if not row.cells.keys() <= columns.keys():
+            columns.update(dict.fromkeys(row.cells))
+        key = None
+        if row.item is not None:
+            key = storable(row.item.key)
+            items.append((job_id, key, position, dumps(row.item.fields), now))
+        error = None if row.error is None else storable(row.error)
+        chunk.append((job_id, position, source, row.line, job_id, key, dumps(row.cells), error))
+        position += 1
+        if len(chunk) == CHUNK_ROWS:
+            flush()
+    flush()
+    connection.executemany(
+        _SOURCE,
+        [(job_id, place, storable(name), dumps(list(columns))) for name, (place, columns) in sources.items()],
+    )

@@ -1,0 +1,473 @@
+"""What can be told to the store and asked of it.
+
+Cold paths speak peewee. The hot ones (loading, committing, recalling, paging) are SQL: there, building a query would
+cost more than running it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import peewee
+from filelock import FileLock, Timeout
+from peewee import fn
+
+from ..errors import JobBusy, StoreError
+from ..model import (
+    Counts,
+    ExportRow,
+    Item,
+    Job,
+    JobState,
+    Outcome,
+    Pipeline,
+    Remembered,
+    Row,
+    Skipped,
+    Table,
+    Unresolved,
+)
+from . import declared, schema
+from .database import Connected, Database
+from .loading import load
+from .text import answer_columns, body_of, candidates_of, candidates_text, dumps, loads, storable, utc
+
+MAX_ANSWER_BYTES = 1024**3
+# The bound is looked at once in so many commits: one sum over an index, 4 ms at 100,000 answers.
+COMMITS_BETWEEN_PRUNES = 64
+
+# What the next run asks for. A deferred item was handed to a provider; run again, it finds its answer in the memory.
+OPEN_STATES = ("pending", "failed", "deferred")
+
+_RECALL = "SELECT status, body, missing, kind, encoding, stored_at FROM answer WHERE key = ?"
+
+# One ordered stream out of three: SQLite merges the parts, each of which the index (job, state, position) delivers in
+# order, so a page costs the same at the end of a million items as at their beginning.
+_OPEN = "SELECT position, key, fields FROM item WHERE job_id = :job AND state = '{}' AND position > :after"
+_TODO = " UNION ALL ".join(map(_OPEN.format, OPEN_STATES)) + " ORDER BY position LIMIT :page"
+
+_EXPORT = """
+    SELECT r.position, source.name, r.line, r.cells, r.error, item.state, item.score, item.error, item.record
+    FROM input_row AS r
+    JOIN source ON source.job_id = r.job_id AND source.position = r.source_position
+    LEFT JOIN item ON item.id = r.item_id
+    WHERE r.job_id = :job AND r.position > :after ORDER BY r.position LIMIT :page"""
+
+_UNRESOLVED = """
+    SELECT item.position, item.key, item.fields, item.state, item.score, item.error, item.candidates,
+           source.name, r.line, r.cells, (SELECT count(*) FROM input_row WHERE item_id = item.id)
+    FROM ({items} ORDER BY position LIMIT :page) AS item
+    JOIN input_row AS r ON r.job_id = item.job_id AND r.position = item.position
+    JOIN source ON source.job_id = r.job_id AND source.position = r.source_position
+    ORDER BY item.position"""
+_UNRESOLVED_ITEMS = "SELECT * FROM item WHERE job_id = :job AND state = :state{} AND position > :after"
+
+_COMMIT_ITEM = """
+    UPDATE item SET state = ?, attempts = attempts + ?, runs = runs + 1, error = ?, score = ?, record = ?,
+                    candidates = ?, tries = ?, updated_at = ?
+    WHERE job_id = ? AND key = ?"""
+
+_COMMIT_ANSWER = """
+    INSERT OR REPLACE INTO answer (key, kind, status, missing, body, encoding, size, stored_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_COMMIT_JOB = """
+    UPDATE job SET requests = requests + ?, hits = hits + ?, retries = retries + ?, wait_s = wait_s + ?,
+                   service_s = service_s + ?, updated_at = ?
+    WHERE id = ?"""
+
+_FORGET = """
+    state = 'pending', error = NULL, score = NULL, record = NULL, candidates = NULL, tries = NULL, updated_at = :now"""
+
+# The newest answers are kept as long as they fit: a running sum from the newest to the oldest.
+_PRUNE = """
+    DELETE FROM answer WHERE rowid IN (
+        SELECT id FROM (SELECT rowid AS id, sum(size) OVER (ORDER BY stored_at DESC, rowid DESC) AS kept FROM answer)
+        WHERE kept > ?)"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An answer out of the store. `stored_at` is in seconds since 1970, by the store's clock."""
+
+    remembered: Remembered
+    kind: str
+    stored_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStats:
+    """How much is remembered: `stored_bytes` as it lies in the file; the times are None where nothing is."""
+
+    answers: int
+    stored_bytes: int
+    oldest_at: float | None
+    newest_at: float | None
+    by_kind: Mapping[str, int]
+
+
+class Store:
+    """A database of jobs and answers. Any thread may use it; give it back with `close`, or use it in a `with`.
+
+    `clock` gives seconds since 1970. `max_answer_bytes` bounds what the remembered answers take in the file; the
+    oldest go first.
+
+    :raises StoreError: from any method, if the file can't be used; one line that names it and says what to do.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        clock: Callable[[], float] = time.time,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        busy_timeout_ms: int = 30_000,
+    ) -> None:
+        self.path = Path(path)
+        self._clock = clock
+        self._max_answer_bytes = max_answer_bytes
+        self._commits = 0
+        self._database = Database(self.path, busy_timeout_ms=busy_timeout_ms)
+
+    def close(self) -> None:
+        """Close every connection. Nothing is lost by not calling it; a `-wal` file beside the database stays then."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def prepare(self, tables: Sequence[Table]) -> None:
+        """Create the tables that a pipeline declares, and add columns that an older pipeline did not know.
+
+        :raises ValueError: if a declaration makes no sense (a name of ours, an owner that is no column).
+        """
+        with self._database.writing() as database:
+            declared.create(database.raw, tables)
+
+    def open_job(
+        self, pipeline: str, fingerprint: str, name: str, options: Mapping[str, str], rows: Iterable[Row | Skipped]
+    ) -> Job:
+        """Return the job with this fingerprint, `resumed`, without touching `rows`; or load it from `rows`.
+
+        Loading is one transaction: an exception of `rows` goes through, and leaves no trace of the job. `rows` is
+        consumed in one pass and not held. Of two processes that come at once, one loads and the other resumes.
+        """
+        known = schema.Job.fingerprint == fingerprint
+        with self._database.reading() as database:
+            job = _job_where(database, known)
+        if job is not None:
+            return replace(job, resumed=True)
+        with self._database.writing() as database:
+            # Another process may have loaded it while we waited for its transaction to end.
+            job = _job_where(database, known)
+            if job is not None:
+                return replace(job, resumed=True)
+            now = utc(self._clock())
+            job = Job(0, pipeline, fingerprint, storable(name), dict(options), "open", now, now)
+            query = schema.Job.insert(
+                pipeline=pipeline,
+                fingerprint=fingerprint,
+                name=job.name,
+                options=dumps(options),
+                state=job.state,
+                created_at=now,
+                updated_at=now,
+            )
+            job = replace(job, id=query.execute(database))
+            load(database.raw, job.id, rows, now)
+        return job
+
+    def job(self, job_id: int) -> Job | None:
+        """The job with this number."""
+        with self._database.reading() as database:
+            return _job_where(database, schema.Job.id == job_id)
+
+    def jobs(self) -> list[Job]:
+        """All jobs, the oldest first."""
+        with self._database.reading() as database:
+            rows = schema.Job.select().order_by(schema.Job.id).dicts().execute(database)
+            return [_job_of(row) for row in rows]
+
+    def set_state(self, job_id: int, state: JobState) -> None:
+        """Say how the job stands, for people who look at it; nothing here depends on it."""
+        with self._database.writing() as database:
+            query = schema.Job.update(state=state, updated_at=utc(self._clock())).where(schema.Job.id == job_id)
+            query.execute(database)
+
+    @contextmanager
+    def lock_job(self, job_id: int) -> Iterator[None]:
+        """Hold the job for this process. The lock ends with the process, however that ends.
+
+        It is an empty file beside the database, and stays there: to remove a lock file that somebody may just have
+        opened would let two of them hold "the" lock.
+
+        :raises JobBusy: at once, if another process, or another caller in this one, holds it.
+        """
+        lock = FileLock(f"{self.path}.job-{job_id}.lock", timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise JobBusy(
+                f"{self.path}: job {job_id} is being run {self._holder(job_id)}; wait for it to end"
+            ) from None
+        except OSError:
+            raise StoreError(f"{lock.lock_file}: the lock file can't be written; check the folder") from None
+        try:
+            with self._database.writing() as database:
+                schema.Job.update(pid=os.getpid()).where(schema.Job.id == job_id).execute(database)
+            yield
+        finally:
+            lock.release()
+
+    def _holder(self, job_id: int) -> str:
+        with self._database.reading() as database:
+            query = schema.Job.select(schema.Job.pid).where(schema.Job.id == job_id).tuples()
+            pids = [pid for (pid,) in query.execute(database) if pid is not None]
+        return f"by process {pids[0]}" if pids else "by another process"
+
+    # ── items ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def todo(self, job_id: int, page: int = 500) -> Iterator[Item]:
+        """What is still to be asked: items pending, failed or deferred, in input order, each at most once.
+
+        Read in pages as they are wanted, so an item that fails meanwhile is not met again.
+        """
+        for _, key, fields in self._pages(_TODO, page, job=job_id):
+            yield Item(key, loads(fields))
+
+    def reset(self, job_id: int, keys: Sequence[str] | None = None) -> int:
+        """Make items pending again and forget what became of them; all of the job's where `keys` is None. How many?"""
+        values = {"job": job_id, "now": utc(self._clock())}
+        statement = f"UPDATE item SET {_FORGET} WHERE job_id = :job"  # noqa: S608 - our own words
+        with self._database.writing() as database:
+            if keys is None:
+                changed = database.raw.execute(statement, values).rowcount
+            else:
+                each = ({**values, "key": storable(key)} for key in keys)
+                changed = database.raw.executemany(f"{statement} AND key = :key", each).rowcount
+            database.raw.execute("UPDATE job SET state = 'open', updated_at = :now WHERE id = :job", values)
+        return max(changed, 0)
+
+    def decide(self, job_id: int, key: str, fields: Mapping[str, Any]) -> Literal["decided", "unchanged", "unknown"]:
+        """Add `fields` to what an item is asked with, and make it pending.
+
+        "unchanged": it has these fields already, so nothing is asked again. "unknown": the job has no such item.
+        """
+        key = storable(key)
+        with self._database.writing() as database:
+            found = database.raw.execute(
+                "SELECT fields FROM item WHERE job_id = ? AND key = ?", (job_id, key)
+            ).fetchone()
+            if found is None:
+                return "unknown"
+            before = loads(found[0])
+            after = {**before, **loads(dumps(fields))}
+            if after == before:
+                return "unchanged"
+            values = {"job": job_id, "key": key, "fields": dumps(after), "now": utc(self._clock())}
+            database.raw.execute(
+                f"UPDATE item SET fields = :fields, {_FORGET} WHERE job_id = :job AND key = :key",  # noqa: S608
+                values,
+            )
+            database.raw.execute("UPDATE job SET state = 'open', updated_at = :now WHERE id = :job", values)
+        return "decided"
+
+    def commit(self, job_id: int, outcomes: Sequence[Outcome], pipeline: Pipeline) -> None:
+        """Write all that a batch of outcomes brought, in one transaction.
+
+        The same batch again leaves the same states, records, answers and rows; only the counts of effort grow.
+        What pipeline code raises (`tables_of`) goes through, and nothing of the batch is written.
+
+        :raises StoreError: if another process holds the database for longer than the busy timeout.
+        """
+        now = self._clock()
+        now_text = utc(now)
+        # Everything that takes time happens before the transaction: others wait for it only while SQLite works.
+        items = [
+            (
+                outcome.status,
+                outcome.attempts,
+                outcome.error and storable(outcome.error),
+                outcome.score,
+                None if outcome.record is None else dumps(outcome.record),
+                candidates_text(outcome.candidates),
+                dumps(outcome.tries) if outcome.tries else None,
+                now_text,
+                job_id,
+                storable(outcome.item.key),
+            )
+            for outcome in outcomes
+        ]
+        answers = [answer_columns(learnt, now) for outcome in outcomes for learnt in outcome.learnt]
+        records = [outcome.record for outcome in outcomes if outcome.record is not None]
+        parts = declared.gather(pipeline, records)
+        efforts = [outcome.effort for outcome in outcomes]
+        totals = (
+            sum(effort.requests for effort in efforts),
+            sum(effort.hits for effort in efforts),
+            sum(effort.retries for effort in efforts),
+            sum(effort.wait_s for effort in efforts),
+            sum(effort.service_s for effort in efforts),
+        )
+        with self._database.writing() as database:
+            database.raw.executemany(_COMMIT_ITEM, items)
+            database.raw.executemany(_COMMIT_ANSWER, answers)
+            declared.write(database.raw, parts)
+            database.raw.execute(_COMMIT_JOB, (*totals, now_text, job_id))
+        self._commits += 1
+        if self._commits % COMMITS_BETWEEN_PRUNES == 0:
+            self.prune_answers()
+
+    # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def recall(self, key: str) -> StoredAnswer | None:
+        """The answer remembered under `key`, however old; None where there is none."""
+        database = self._database
+        # What `Database.reading` does, spelt out: its context managers would cost as much as the query.
+        reader = database.borrow()
+        try:
+            row = reader.raw.execute(_RECALL, (storable(key),)).fetchone()
+        except (sqlite3.Error, peewee.PeeweeException) as error:
+            raise database.explain(error) from error
+        finally:
+            database.give_back(reader)
+        if row is None:
+            return None
+        status, body, missing, kind, encoding, stored_at = row
+        return StoredAnswer(Remembered(status, body_of(body, encoding), bool(missing)), kind, stored_at)
+
+    def answer_stats(self) -> AnswerStats:
+        """How many answers are remembered, how much they take, and since when."""
+        answer = schema.Answer
+        with self._database.reading() as database:
+            total = answer.select(
+                fn.count(answer.key), fn.sum(answer.size), fn.min(answer.stored_at), fn.max(answer.stored_at)
+            ).tuples()
+            ((answers, stored_bytes, oldest, newest),) = list(total.execute(database))
+            kinds = answer.select(answer.kind, fn.count(answer.key)).group_by(answer.kind).order_by(answer.kind)
+            by_kind = dict(kinds.tuples().execute(database))
+        return AnswerStats(answers, stored_bytes or 0, oldest, newest, by_kind)
+
+    def prune_answers(self, max_bytes: int | None = None, *, older_than_s: float | None = None) -> int:
+        """Forget answers: those older than `older_than_s` seconds, then the oldest beyond `max_bytes`. How many?
+
+        Without `max_bytes`, the store's own bound holds.
+        """
+        bound = self._max_answer_bytes if max_bytes is None else max_bytes
+        with self._database.reading() as database:
+            (total,) = database.raw.execute("SELECT coalesce(sum(size), 0) FROM answer").fetchone()
+        if total <= bound and older_than_s is None:
+            return 0
+        pruned = 0
+        with self._database.writing() as database:
+            if older_than_s is not None:
+                oldest = self._clock() - older_than_s
+                pruned += database.raw.execute("DELETE FROM answer WHERE stored_at < ?", (oldest,)).rowcount
+            if total > bound:
+                pruned += database.raw.execute(_PRUNE, (bound,)).rowcount
+        return pruned
+
+    def clear_answers(self) -> int:
+        """Forget every answer. How many?"""
+        with self._database.writing() as database:
+            return int(schema.Answer.delete().execute(database))
+
+    # ── reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def counts(self, job_id: int) -> Counts:
+        """How far the job is."""
+        with self._database.reading() as database:
+            items = dict(
+                database.raw.execute("SELECT state, count(*) FROM item WHERE job_id = ? GROUP BY state", (job_id,))
+            )
+            rows = dict(
+                database.raw.execute(
+                    "SELECT item.state, count(*) FROM input_row LEFT JOIN item ON item.id = item_id"
+                    " WHERE input_row.job_id = ? GROUP BY 1",
+                    (job_id,),
+                )
+            )
+            (skipped,) = database.raw.execute("SELECT count(*) FROM skipped WHERE job_id = ?", (job_id,)).fetchone()
+        total = sum(rows.values())
+        without_item = rows.pop(None, 0)
+        if without_item:
+            rows["failed"] = rows.get("failed", 0) + without_item
+        return Counts(total, sum(items.values()), items, rows, without_item, skipped)
+
+    def skipped(self, job_id: int) -> list[Skipped]:
+        """Text in the job's lists that was no row, in input order."""
+        table = schema.SkippedText
+        query = table.select(table.source, table.line, table.reason).where(table.job == job_id).order_by(table.id)
+        with self._database.reading() as database:
+            return [Skipped(*row) for row in query.tuples().execute(database)]
+
+    def sources(self, job_id: int) -> list[str]:
+        """The names of the job's lists, in input order."""
+        return [name for name, _ in self._sources(job_id)]
+
+    def columns(self, job_id: int) -> list[str]:
+        """The columns of all the job's lists, each once, in the order they were met."""
+        return list(dict.fromkeys(column for _, columns in self._sources(job_id) for column in columns))
+
+    def _sources(self, job_id: int) -> list[tuple[str, list[str]]]:
+        table = schema.Source
+        query = table.select(table.name, table.columns).where(table.job == job_id).order_by(table.position).tuples()
+        with self._database.reading() as database:
+            return [(name, loads(columns)) for name, columns in query.execute(database)]
+
+    def export_rows(self, job_id: int, page: int = 500) -> Iterator[ExportRow]:
+        """Every row of the job's lists in input order, with what became of its item. Read in pages as wanted."""
+        for row in self._pages(_EXPORT, page, job=job_id):
+            _, source, line, cells, row_error, state, score, error, record = row
+            if state is None:
+                yield ExportRow(source, line, loads(cells), "failed", error=row_error)
+            else:
+                yield ExportRow(source, line, loads(cells), state, score, error, loads(record))
+
+    def unresolved(
+        self, job_id: int, states: Sequence[str] = ("unsure", "not_found"), page: int = 500
+    ) -> Iterator[Unresolved]:
+        """Items that a person may decide, in input order. Read in pages as wanted."""
+        items = " UNION ALL ".join(_UNRESOLVED_ITEMS.format(number) for number in range(len(states)))
+        named = {f"state{number}": state for number, state in enumerate(states)}
+        for row in self._pages(_UNRESOLVED.format(items=items), page, job=job_id, **named):
+            _, key, fields, state, score, error, candidates, source, line, cells, rows = row
+            item = Item(key, loads(fields))
+            yield Unresolved(item, state, score, error, candidates_of(candidates), source, line, loads(cells), rows)
+
+    def _pages(self, statement: str, page: int, **values: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement that takes `:after` and `:page` and puts the position first, page by page."""
+        after = -1
+        while True:
+            with self._database.reading() as database:
+                rows = database.raw.execute(statement, {**values, "after": after, "page": page}).fetchall()
+            yield from rows
+            if len(rows) < page:
+                return
+            after = rows[-1][0]
+
+
+def _job_where(database: Connected, condition: peewee.Expression) -> Job | None:
+    rows = list(schema.Job.select().where(condition).dicts().execute(database))
+    return _job_of(rows[0]) if rows else None
+
+
+def _job_of(columns: dict[str, Any]) -> Job:
+    """A `Job` from its row; `pid` is nobody else's business."""
+    columns.pop("pid")
+    return Job(**{**columns, "options": loads(columns["options"])})

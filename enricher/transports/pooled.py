@@ -1,0 +1,273 @@
+"""One pooled `requests.Session` for all threads.
+
+What a stock session does anew for each request is done once here: the environment is read at the first request to an
+origin (proxies, CA bundle), cookies are off, and a prepared request is put together by hand from an address that is
+well-formed already. The adapter's public hooks are overridden, its `send` is not: what patches or wraps it still works.
+
+`max_retries=0`: a retry inside the library would bypass the gate. `pool_block`: never more connections than slots.
+
+A socket timeout never fires on a server that drips a byte now and then. So one watchdog thread looks at what is in
+flight and shuts down the sockets of those past their deadline; `abort` does the same to all, for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import Timeout
+
+from ..errors import Cause, TransportError
+from ..model import Request, Response, Service
+from .translate import Route, address, is_distrust, keep_out_of_logs, route_of
+
+WATCH_EVERY_S = 0.25
+"""How often the watchdog looks, seconds: a deadline is kept to within this."""
+
+
+class _Flight:
+    """One request on its way."""
+
+    __slots__ = ("connection", "cut", "deadline")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.connection: Any = None
+        self.cut = False
+
+    def end(self) -> None:
+        """Shut the socket down, so that whoever reads from it stops. A connection still being made ends by itself."""
+        self.cut = True
+        sock = getattr(self.connection, "sock", None)
+        if isinstance(sock, socket.socket):
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # the plain call: an SSLSocket's own drops its TLS state
+
+
+_here = threading.local()
+
+
+class _Watched:
+    """A connection that tells the flight that it is used by."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        flight: _Flight | None = getattr(_here, "flight", None)
+        if flight is not None:
+            flight.connection = self
+        super().request(*args, **kwargs)  # type: ignore[misc]  # a mixin: the connection class comes second
+
+
+class _WatchedHTTP(_Watched, HTTPConnection):
+    pass
+
+
+class _WatchedHTTPS(_Watched, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPS
+
+
+def _path_at(url: str) -> int:
+    """Where the path of an absolute http(s) URL begins."""
+    slash = url.find("/", 8)
+    return len(url) if slash < 0 else slash
+
+
+class _Way(NamedTuple):
+    """How requests to one service leave, found out once."""
+
+    service: Service
+    route: Route
+    headers: CaseInsensitiveDict[str]
+    proxies: Any
+    verify: Any
+    timeout: Any  # urllib3's Timeout: requests takes it, its stubs don't know
+
+
+class _LeanAdapter(HTTPAdapter):
+    """The stock adapter, with its per-request look-ups done once an origin."""
+
+    def __init__(self, slots: int) -> None:
+        self._pools: dict[str, Any] = {}
+        super().__init__(pool_connections=16, pool_maxsize=slots, max_retries=0, pool_block=True)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        return manager
+
+    def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        origin = request.url[: _path_at(request.url)]
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = super().get_connection_with_tls_context(request, *args, **kwargs)
+            super().cert_verify(pool, request.url, args[0], None)  # type: ignore[no-untyped-call]  # stubs leave it out
+            self._pools[origin] = pool
+        return pool
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Done when the pool was made."""
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        if proxies:
+            return super().request_url(request, proxies)
+        url: str = request.url
+        return url[_path_at(url) :] or "/"
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code = resp.status
+        response.raw = resp
+        response.request = req
+        return response
+
+
+def cause_of(error: BaseException) -> Cause:
+    """What an exception of requests or urllib3 means, in our words."""
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return "timeout"
+    if is_distrust(error):
+        return "certificate not trusted"
+    if isinstance(error, urllib3.exceptions.LocationParseError | requests.exceptions.InvalidURL):
+        return "not allowed"
+    return "connection lost"
+
+
+class PooledTransport:
+    """Sends requests over one session. Usable from any number of threads, of which `slots` may send at a time.
+
+    `keys` maps a service's name to its key; the transport alone holds them.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, str],
+        slots: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = dict(keys)
+        for key in self._keys.values():
+            keep_out_of_logs(key)
+        self._clock = clock
+        self._wall = wall
+        self._slots = threading.BoundedSemaphore(slots)  # who waits for a connection is not on the wire yet
+        self._session = requests.Session()
+        self._adapter = _LeanAdapter(slots)
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
+        self._ways: dict[str, _Way] = {}
+        self._flights: dict[int, _Flight] = {}
+        self._numbers = itertools.count()
+        self._closed = threading.Event()
+        self._watchdog: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def _way(self, service: Service) -> _Way:
+        way = self._ways.get(service.name)
+        if way is None or way.service is not service:
+            route = route_of(service, self._keys.get(service.name))
+            # The one look at the environment: proxies (NO_PROXY heeded) and the CA bundle. No .netrc, no cookies.
+            about = self._session.merge_environment_settings(service.base_url, {}, None, None, None)
+            proxied = requests.utils.select_proxy(service.base_url, about["proxies"]) is not None
+            way = self._ways[service.name] = _Way(
+                service,
+                route,
+                CaseInsensitiveDict(route.headers),
+                about["proxies"] if proxied else None,
+                about["verify"],
+                Timeout(connect=service.timeout_s, read=service.timeout_s),
+            )
+            with self._lock:
+                if self._watchdog is None:
+                    self._watchdog = threading.Thread(target=self._watch, name="enricher-watchdog", daemon=True)
+                    self._watchdog.start()
+        return way
+
+    def _watch(self) -> None:
+        while not self._closed.wait(WATCH_EVERY_S):
+            now = self._clock()
+            for flight in list(self._flights.values()):
+                if now > flight.deadline:
+                    flight.end()
+
+    def send(self, request: Request) -> Response:
+        """One attempt.
+
+        :raises TransportError: if no whole answer came, within the service's `timeout_s` and `max_bytes`.
+        """
+        with self._slots:
+            return self._send(request)
+
+    def _send(self, request: Request) -> Response:
+        service = request.service
+        _, route, headers, proxies, verify, timeout = self._way(service)
+        prepared = requests.PreparedRequest()
+        prepared.method = request.method
+        prepared.url = address(request, route)
+        prepared.headers = headers
+        if request.body:
+            prepared.body = request.body
+            prepared.headers = headers.copy()
+            prepared.headers["Content-Length"] = str(len(request.body))
+        sent_at = self._clock()
+        flight = _Flight(sent_at + service.timeout_s)
+        number = next(self._numbers)
+        self._flights[number] = flight
+        _here.flight = flight
+        try:
+            response = self._adapter.send(prepared, stream=True, timeout=timeout, verify=verify, proxies=proxies)
+            raw = response.raw
+            try:
+                body = raw.read(service.max_bytes + 1, decode_content=True)
+            except BaseException:
+                raw.close()
+                raise
+            if len(body) > service.max_bytes:
+                raw.close()
+                raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
+            if flight.cut:  # what was read before the cut may look whole where no length was declared
+                raise TransportError("timeout", sent_at=sent_at, failed_at=self._clock())
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            cause: Cause = "timeout" if flight.cut else cause_of(error)
+            raise TransportError(cause, sent_at=sent_at, failed_at=self._clock()) from None
+        finally:
+            del self._flights[number]
+            _here.flight = None
+        headers_in = {name.lower(): value for name, value in raw.headers.items()}
+        return Response(raw.status, headers_in, body, sent_at, self._clock(), self._wall())
+
+    def abort(self) -> None:
+        """End all that is in flight: each such `send` raises `TransportError` at once."""
+        for flight in list(self._flights.values()):
+            flight.end()
+
+    def close(self) -> None:
+        """Close all connections. What is in flight ends as in `abort`."""
+        self._closed.set()
+        self.abort()
+        self._session.close()
+        if self._watchdog is not None:
+            self._watchdog.join()

@@ -1,0 +1,145 @@
+"""One aiohttp session for all tasks of one event loop.
+
+The session's own second try on a stale connection is switched off: it would bypass the gate. The environment is read
+once an origin, as in the pooled transport: the same proxies and the same CA bundle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import aiohttp
+import requests
+from yarl import URL
+
+from ..errors import Cause, TransportError
+from ..model import Request, Response, Service
+from .translate import Route, address, is_distrust, keep_out_of_logs, route_of
+
+
+class _Way(NamedTuple):
+    """How requests to one service leave, found out once."""
+
+    service: Service
+    route: Route
+    proxy: str | None
+    trust: ssl.SSLContext | bool
+    timeout: aiohttp.ClientTimeout
+
+
+def cause_of(error: BaseException) -> Cause:
+    """What an exception of aiohttp means, in our words."""
+    if isinstance(error, TimeoutError):  # aiohttp's own time-outs are TimeoutErrors as well
+        return "timeout"
+    if is_distrust(error) or isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "certificate not trusted"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "not allowed"
+    return "connection lost"
+
+
+def _trust(service: Service) -> ssl.SSLContext | bool:
+    if not service.base_url.startswith("https"):
+        return True
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    bundle = bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH
+    folder = os.path.isdir(bundle)  # noqa: PTH112  # a string from the environment, handed on as it is
+    return ssl.create_default_context(capath=bundle) if folder else ssl.create_default_context(cafile=bundle)
+
+
+class StreamingTransport:
+    """Sends requests over one aiohttp session; `slots` bounds its connections. Belongs to the loop it is used in first.
+
+    `keys` maps a service's name to its key; the transport alone holds them.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, str],
+        slots: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = dict(keys)
+        for key in self._keys.values():
+            keep_out_of_logs(key)
+        self._slots = slots
+        self._free = asyncio.Semaphore(slots)  # who waits for a connection is not on the wire yet
+        self._clock = clock
+        self._wall = wall
+        self._session: aiohttp.ClientSession | None = None
+        self._ways: dict[str, _Way] = {}
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._slots),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=True,
+                trust_env=False,
+            )
+            self._session._retry_connection = False  # noqa: SLF001  # there is no public switch (aiohttp 3.14)
+        return self._session
+
+    def _way(self, service: Service) -> _Way:
+        way = self._ways.get(service.name)
+        if way is None or way.service is not service:
+            proxies = requests.utils.get_environ_proxies(service.base_url)
+            way = self._ways[service.name] = _Way(
+                service,
+                route_of(service, self._keys.get(service.name)),
+                requests.utils.select_proxy(service.base_url, proxies),
+                _trust(service),
+                aiohttp.ClientTimeout(total=service.timeout_s),
+            )
+        return way
+
+    async def send(self, request: Request) -> Response:
+        """One attempt.
+
+        :raises TransportError: if no whole answer came, within the service's `timeout_s` and `max_bytes`.
+        """
+        async with self._free:
+            return await self._send(request)
+
+    async def _send(self, request: Request) -> Response:
+        service = request.service
+        _, route, proxy, trust, timeout = self._way(service)
+        sent_at = self._clock()
+        try:
+            async with self._open().request(
+                request.method,
+                URL(address(request, route), encoded=True),
+                headers=route.headers,
+                data=request.body or None,
+                allow_redirects=False,
+                proxy=proxy,
+                ssl=trust,
+                timeout=timeout,
+            ) as response:
+                chunks: list[bytes] = []
+                size = 0
+                async for chunk in response.content.iter_any():
+                    size += len(chunk)
+                    if size > service.max_bytes:
+                        response.close()
+                        raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
+                    chunks.append(chunk)
+                status = response.status
+                headers = {name.lower(): value for name, value in response.headers.items()}
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise TransportError(cause_of(error), sent_at=sent_at, failed_at=self._clock()) from None
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return Response(status, headers, body, sent_at, self._clock(), self._wall())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None

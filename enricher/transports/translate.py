@@ -1,0 +1,90 @@
+"""What every transport needs: an address with its key, and foreign exceptions told in our own words.
+
+The key is added here, last, and leaves only towards the wire.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote_plus
+
+from ..core.freshness import target
+from ..model import Request, Service
+
+ACCEPT_ENCODING = "gzip, deflate"
+USER_AGENT = "enricher/0.1"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Route:
+    """How requests to one service leave: what is added to each. Holds the key, so it has no repr."""
+
+    query: str
+    headers: Mapping[str, str]
+
+
+def route_of(service: Service, key: str | None) -> Route:
+    """The route of a service: its key placed as the service wants it."""
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING, **service.headers}
+    query = ""
+    if key and service.place_key is not None:
+        place = service.place_key(key)
+        headers.update(place.headers)
+        query = "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in place.params.items()])
+    return Route(query, headers)
+
+
+def address(request: Request, route: Route) -> str:
+    """The whole URL, key included where the service wants it in the query."""
+    url = f"{request.service.base_url}{target(request)}"
+    if not route.query:
+        return url
+    return f"{url}{'&' if request.params else '?'}{route.query}"
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception and all that it was raised from or holds, each once."""
+    seen: set[int] = set()
+    todo: list[BaseException] = [error]
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        inner = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        todo.extend(each for each in inner if isinstance(each, BaseException))
+
+
+def is_distrust(error: BaseException) -> bool:
+    """Whether the server's certificate was the trouble: asking again will not help."""
+    return any(isinstance(one, ssl.SSLCertVerificationError) for one in chain(error))
+
+
+class Redact(logging.Filter):
+    """Keeps keys out of another library's log lines: urllib3 logs each address at DEBUG, query and all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if any(secret in text for secret in self.secrets):
+            for secret in self.secrets:
+                text = text.replace(secret, "[key]")
+            record.msg, record.args = text, ()
+        return True
+
+
+REDACT = Redact()
+"""On urllib3's logger from the first transport on that holds a key."""
+
+
+def keep_out_of_logs(key: str) -> None:
+    """From now on this key is blotted out in the log lines of the libraries below us."""
+    REDACT.secrets |= {key, quote_plus(key)}
+    logging.getLogger("urllib3.connectionpool").addFilter(REDACT)
