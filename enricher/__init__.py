@@ -1,1 +1,145 @@
-"""A list goes in, a table comes out, as fast as the API's quota allows and no faster, and no row is ever lost."""
+"""A list goes in, a table comes out, as fast as the API's quota allows and no faster, and no row is ever lost.
+
+The names below are the whole promise of the library; what is not here may change. Each is imported when it is first used,
+so that `import enricher` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .engine import Engine, Tally
+    from .errors import (
+        EnricherError,
+        ExchangeError,
+        GaveUp,
+        InputError,
+        JobBusy,
+        KeyRefused,
+        Refused,
+        ServiceDown,
+        SettingError,
+        StoreError,
+    )
+    from .library import TMDBClient, enrich
+    from .model import (
+        Accept,
+        Answer,
+        Candidate,
+        Compute,
+        Found,
+        Item,
+        KeyPlace,
+        Lifetime,
+        NotFound,
+        Outcome,
+        Pipeline,
+        Refuse,
+        RefuseKey,
+        Request,
+        Response,
+        Retry,
+        Row,
+        Service,
+        Skipped,
+        Table,
+        Unsure,
+        Window,
+    )
+    from .modes.performer import Stop
+    from .store import Store
+
+_HOMES = {
+    "Accept": "model",
+    "Answer": "model",
+    "Candidate": "model",
+    "Compute": "model",
+    "Engine": "engine",
+    "EnricherError": "errors",
+    "ExchangeError": "errors",
+    "Found": "model",
+    "GaveUp": "errors",
+    "InputError": "errors",
+    "Item": "model",
+    "JobBusy": "errors",
+    "KeyPlace": "model",
+    "KeyRefused": "errors",
+    "Lifetime": "model",
+    "NotFound": "model",
+    "Outcome": "model",
+    "Pipeline": "model",
+    "Refuse": "model",
+    "RefuseKey": "model",
+    "Refused": "errors",
+    "Request": "model",
+    "Response": "model",
+    "Retry": "model",
+    "Row": "model",
+    "Service": "model",
+    "ServiceDown": "errors",
+    "SettingError": "errors",
+    "Skipped": "model",
+    "Stop": "modes.performer",
+    "Store": "store",
+    "StoreError": "errors",
+    "TMDBClient": "library",
+    "Table": "model",
+    "Tally": "engine",
+    "Unsure": "model",
+    "Window": "model",
+    "enrich": "library",
+}
+
+__all__ = [
+    "Accept",
+    "Answer",
+    "Candidate",
+    "Compute",
+    "Engine",
+    "EnricherError",
+    "ExchangeError",
+    "Found",
+    "GaveUp",
+    "InputError",
+    "Item",
+    "JobBusy",
+    "KeyPlace",
+    "KeyRefused",
+    "Lifetime",
+    "NotFound",
+    "Outcome",
+    "Pipeline",
+    "Refuse",
+    "RefuseKey",
+    "Refused",
+    "Request",
+    "Response",
+    "Retry",
+    "Row",
+    "Service",
+    "ServiceDown",
+    "SettingError",
+    "Skipped",
+    "Stop",
+    "Store",
+    "StoreError",
+    "TMDBClient",
+    "Table",
+    "Tally",
+    "Unsure",
+    "Window",
+    "enrich",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{home}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -195,9 +195,12 @@ def _csv(names: list[str], rows: Iterable[Values], spreadsheet_safe: bool) -> It
 
 def _cell(value: Any, spreadsheet_safe: bool) -> str:
     text = _text(value).replace("\x00", "")
-    if spreadsheet_safe and text.startswith(_FORMULA_STARTS) and not isinstance(value, int | float):
-        return "'" + text
-    return text
+    return text if not spreadsheet_safe or isinstance(value, int | float) else spreadsheet_cell(text)
+
+
+def spreadsheet_cell(text: str) -> str:
+    """The text, with a `'` in front where a spreadsheet would run it as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _json(names: list[str], rows: Iterable[Values], _: bool) -> Iterator[str]:

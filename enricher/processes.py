@@ -41,6 +41,6 @@ class Processes:
         """End the processes; work that is not done is dropped."""
         with self._lock:
             if self._pool is not None:
-                self._pool.stop()
+                self._pool.stop()  # type: ignore[no-untyped-call]  # pebble annotates its arguments only
                 self._pool.join()
                 self._pool = None

@@ -1,109 +1,100 @@
-"""A tiny TMDB in memory: searches, finds and details over a catalogue of films, to play recipes against.
+"""A tiny TMDB in memory to play recipes against, and the ways in which lists spoil titles.
 
-Every request is answered as the real service would, by shape and by behaviour: titles, original titles and alternative
-titles are searched, `year` narrows to films released in it, results come by popularity, twenty a page.
+The world answers as the real service does, by shape and by behaviour: titles, original titles and alternative titles
+are searched, `year` narrows to films released in it, results come by popularity, twenty a page.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 
-from enricher.model import Answer, Item, Request, Service
+from enricher.model import Answer, Item, Service
 
 SERVICE = Service("tmdb", "https://api.themoviedb.org/3")
 PAGE = 20
 
 
-def tokens(text):
-    """Words as a search engine sees them: folded, without accents, split at everything that is neither letter nor digit."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c)))
+def plain(text):
+    """Without accents, as most people type."""
+    return "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+
+
+def words(text):
+    """Words as a search engine sees them: no case, no accents, cut at everything that is neither letter nor digit."""
+    return re.findall(r"[^\W_]+", plain(text.casefold().replace("½", " 1 2").replace("'", "").replace("’", "")))
+
+
+def titles(film):
+    return [film["title"], film.get("original_title", film["title"]), *film.get("alternative_titles", [])]
+
+
+def year_of(film):
+    return int(film["release_date"][:4]) if film.get("release_date") else None
 
 
 class World:
-    """`strict`: every word of the query must be in one title, the last as a prefix; else any word will do."""
+    """`strict`: every word of the query must be in one title, the last as its beginning; else any one word will do."""
 
     def __init__(self, films, *, strict=True):
         self.films = {film["id"]: film for film in films}
         self.strict = strict
         self.by_word = defaultdict(set)
-        self.asked = Counter()
         for film in films:
-            for title in self.titles(film):
-                for word in tokens(title):
-                    self.by_word[word].add(film["id"])
+            for word in {word for title in titles(film) for word in words(title)}:
+                self.by_word[word].add(film["id"])
 
-    @staticmethod
-    def titles(film):
-        return [film["title"], film.get("original_title", film["title"]), *film.get("alternative_titles", [])]
-
-    def answer(self, request: Request) -> Answer:
-        self.asked[request.kind] += 1
+    def answer(self, request):
+        """The answer that the service would give to a request."""
+        name = request.path.rpartition("/")[2]
         if request.kind == "search":
             data = self.search(request.params)
             return Answer(200, data, b"", missing=not data["results"])
         if request.kind == "find":
-            imdb_id = request.path.rpartition("/")[2]
-            found = [self.entry(film) for film in self.films.values() if film.get("imdb_id") == imdb_id]
-            return Answer(200, {"movie_results": found, "tv_results": [], "person_results": []}, b"", missing=not found)
-        film = self.films.get(int(request.path.rpartition("/")[2]))
+            found = [entry(film) for film in self.films.values() if film.get("imdb_id") == name]
+            return Answer(200, {"movie_results": found, "tv_results": []}, b"", missing=not found)
+        film = self.films.get(int(name))
         if film is None:
             return Answer(404, {"success": False, "status_code": 34}, b"", missing=True)
-        titles = [{"iso_3166_1": "US", "title": title, "type": ""} for title in film.get("alternative_titles", [])]
-        return Answer(200, {**self.entry(film), "alternative_titles": {"titles": titles}}, b"")
+        parts = request.params["append_to_response"].split(",")
+        others = [{"iso_3166_1": "US", "title": title, "type": ""} for title in film.get("alternative_titles", [])]
+        appended = {"alternative_titles": {"titles": others}} if "alternative_titles" in parts else {}
+        return Answer(200, {**entry(film), **appended}, b"")
 
     def search(self, params):
-        words = tokens(params["query"])
-        if not words:
-            found = []
-        elif self.strict:
-            found = [
-                self.films[i]
-                for i in set.intersection(*(self.by_word[w] for w in words[:-1] or words[-1:]))
-                | (set() if len(words) > 1 else self.prefixed(words[-1]))
-            ]
-            found = [film for film in found if any(self.covers(tokens(title), words) for title in self.titles(film))]
-        else:
-            found = [self.films[i] for i in set.union(*(self.by_word[w] for w in words))]
+        """One page of `/search/movie`."""
+        asked = words(params["query"])
+        found = [self.films[one] for one in self.matching(asked)] if asked else []
         if "year" in params:
-            found = [film for film in found if int(params["year"]) in self.years(film)]
+            year = int(params["year"])
+            found = [film for film in found if year in (year_of(film), *film.get("also_released", ()))]
         found.sort(key=lambda film: (-film.get("popularity", 0), film["id"]))
         page = int(params.get("page", 1))
-        return {
-            "page": page,
-            "results": [self.entry(film) for film in found[(page - 1) * PAGE : page * PAGE]],
-            "total_pages": -(-len(found) // PAGE) or 1,
-            "total_results": len(found),
-        }
+        results = [entry(film) for film in found[(page - 1) * PAGE : page * PAGE]]
+        return {"page": page, "results": results, "total_pages": -(-len(found) // PAGE), "total_results": len(found)}
 
-    def prefixed(self, start):
-        return set().union(*(ids for word, ids in self.by_word.items() if word.startswith(start)))
-
-    @staticmethod
-    def covers(title, words):
-        return set(words[:-1]) <= set(title) and any(word.startswith(words[-1]) for word in title)
-
-    @staticmethod
-    def years(film):
-        own = film.get("release_date") or ""
-        return {*film.get("released", ()), *([int(own[:4])] if own else [])}
-
-    @staticmethod
-    def entry(film):
-        return {
-            "id": film["id"],
-            "title": film["title"],
-            "original_title": film.get("original_title", film["title"]),
-            "release_date": film.get("release_date", ""),
-            "popularity": film.get("popularity", 0),
-            "vote_count": film.get("vote_count", 0),
-        }
+    def matching(self, asked):
+        if not self.strict:
+            return set().union(*(self.by_word.get(word, set()) for word in asked))
+        *whole, last = asked
+        begun = (ids for word, ids in self.by_word.items() if word.startswith(last))
+        near = set.intersection(*(self.by_word.get(word, set()) for word in whole)) if whole else set().union(*begun)
+        return {one for one in near if any(covers(words(title), whole, last) for title in titles(self.films[one]))}
 
 
-def play(recipe, item: Item, world: World):
-    """Drive a recipe to its conclusion; returns the conclusion and the requests, in order."""
+def covers(title, whole, last):
+    return set(whole) <= set(title) and any(word.startswith(last) for word in title)
+
+
+def entry(film):
+    """A film as search results show it."""
+    kept = ("id", "title", "release_date", "popularity", "vote_count")
+    return {"original_title": film["title"], **{key: film[key] for key in (*kept, "original_title") if key in film}}
+
+
+def play(recipe, item, world):
+    """Drive a recipe to its conclusion; returns it and the requests, in order."""
     flow, requests, answer = recipe(item), [], None
     while True:
         try:
@@ -111,3 +102,51 @@ def play(recipe, item: Item, world: World):
         except StopIteration as stop:
             return stop.value, requests
         answer = world.answer(requests[-1])
+
+
+def ask(recipe, world, title, year=None, **fields):
+    """What a recipe concludes about a title."""
+    return play(recipe, Item("film", {"title": title, "year": year, **fields}), world)[0]
+
+
+# ── how lists spoil titles ──────────────────────────────────────────────────────────────────────────────────────────
+
+_ROMAN = {"2": "II", "3": "III", "4": "IV", "5": "V", "6": "VI", "7": "VII", "8": "VIII"}
+_ARABIC = {roman: arabic for arabic, roman in _ROMAN.items() if len(roman) > 1}
+
+
+def _each_word(title, mapping):
+    return " ".join(mapping.get(word, word) for word in title.split(" "))
+
+
+def spoilings(film):
+    """Name of the spoiling → the title and year a list may have, for each that changes this film."""
+    title, original, year = film["title"], film.get("original_title", film["title"]), year_of(film)
+    moved = re.sub(r"^(The|A|An|Le|La|Les|Der|Die|Das|Il|El) (.+)$", r"\2, \1", title)
+    spoilt = {
+        "as it is": (title, year),
+        "a year early": (title, year - 1),
+        "a year late": (title, year + 1),
+        "article moved": (moved, year),
+        "article dropped": (re.sub(r"^(The|A|An) ", "", title), year),
+        "original title": (original, year),
+        "original in brackets": (title if original == title else f"{title} ({original})", year),
+        "year in the title": (f"{title} ({year})", None if len(words(title)) > 3 else year),
+        "accents dropped": (plain(title), year),
+        "punctuation dropped": (" ".join(re.sub(r"[^\w\s&½]", " ", title).split()) or title, year),
+        "hyphens to spaces": (title.replace("-", " "), year),
+        "dashes": (title.replace(" - ", " – ").replace(": ", " – "), year),
+        "and": (title.replace(" & ", " and "), year),
+        "ampersand": (title.replace(" and ", " & "), year),
+        "roman": (_each_word(title, _ROMAN), year),
+        "arabic": (_each_word(title, _ARABIC), year),
+        "no-break spaces": (title.replace(" ", "\xa0"), year),
+        "curly apostrophes": (title.replace("'", "’"), year),
+        "upper case": (title.upper(), year),
+        "half": (title.replace("½", " 1/2").strip(), year),
+    }
+    head = re.split(r": | or | - ", title)[0]
+    if len(words(head)) > 1:
+        spoilt["subtitle cut"] = (head, year)
+    same = (title, year)
+    return {name: one for name, one in spoilt.items() if one != same or name == "as it is"}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -53,6 +54,9 @@ def progress_line(tally: Tally, holds: Sequence[Hold], noun: str) -> str:
     if worst is not None:
         parts.append(f"waiting: {worst.service} {worst.reason}, {worst.left_s:.0f} s left")
     return " · ".join(parts)
+
+
+STATUSES = ("enriched", "unsure", "not_found", "failed", "deferred", "pending")
 
 
 class Watch:
@@ -121,22 +125,19 @@ def summary(tally: Tally, counts: Counts, windows: str) -> dict[str, Any]:
 
 def summary_table(facts: dict[str, Any], noun: str) -> Table:
     """The closing summary, for a terminal."""
-    table = Table(show_header=True, header_style="bold", title_justify="left")
-    table.add_column("rows", justify="right")
-    table.add_column(noun, justify="right")
-    for status in ("enriched", "unsure", "not_found", "failed", "pending"):
-        table.add_column(status.replace("_", " "), justify="right")
-    for name in ("requests", "hits", "retries", "seconds", "req/s"):
-        table.add_column(name, justify="right")
     by_status = facts["rows_by_status"]
-    table.add_row(
-        f"{facts['rows']:,}",
-        f"{facts['items']:,}",
-        *(f"{by_status.get(status, 0):,}" for status in ("enriched", "unsure", "not_found", "failed", "pending")),
-        f"{facts['requests']:,}",
-        f"{facts['cache_hits']:,}",
-        f"{facts['retries']:,}",
-        f"{facts['seconds']:.1f}",
-        f"{facts['rate_used_per_s']:.1f}",
-    )
+    told = {
+        "rows": f"{facts['rows']:,}",
+        noun: f"{facts['items']:,}",
+        **{name.replace("_", " "): f"{by_status[name]:,}" for name in STATUSES if by_status.get(name)},
+        "requests": f"{facts['requests']:,}",
+        "hits": f"{facts['cache_hits']:,}",
+        "retries": f"{facts['retries']:,}",
+        "seconds": f"{facts['seconds']:.1f}",
+        "requests/s": f"{facts['rate_used_per_s']:.1f}",
+    }
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in told:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row(*told.values())
     return table

@@ -17,10 +17,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
 from .behaviour import chance
 from .generated import FIRST_ID, MOST_GENERATED, Titles
+
+T = TypeVar("T")
 
 _DATA = Path(__file__).with_name("films.txt")
 _COLUMNS = 14
@@ -108,39 +112,41 @@ _GENRES = ("Drama", "Comedy", "Thriller", "Romance", "Crime", "Documentary", "Ad
 _ORIGINS = (("en", "US"), ("en", "GB"), ("fr", "FR"), ("it", "IT"), ("de", "DE"), ("ja", "JP"), ("es", "ES"))
 
 
+@lru_cache(maxsize=4096)  # a search is mostly followed by the details of what it found
 def _generated(index: int, titles: Titles) -> Film:
-    def draw(what: str, number: int = 0) -> float:
-        return chance(titles.seed, index, what, number)
+    # One digest, two bytes for each draw: a film of a hundred thousand must not cost more than its JSON.
+    digest = iter(blake2b(f"{titles.seed} {index}".encode(), digest_size=64).digest())
 
-    def person(what: str, number: int) -> str:
-        first = _FIRST_NAMES[int(draw(what + "first", number) * len(_FIRST_NAMES))]
-        return f"{first} {_LAST_NAMES[int(draw(what + 'last', number) * len(_LAST_NAMES))]}"
+    def draw(choices: Sequence[T]) -> T:
+        return choices[(next(digest) << 8 | next(digest)) * len(choices) >> 16]
 
-    language, country = _ORIGINS[int(draw("origin") * len(_ORIGINS))]
+    def person() -> str:
+        return f"{draw(_FIRST_NAMES)} {draw(_LAST_NAMES)}"
+
+    language, country = draw(_ORIGINS)
     title = titles.title(index)
-    first_genre = int(draw("genre") * len(_GENRES))
     return Film(
         id=FIRST_ID + index,
         imdb_id=f"tt{_GENERATED_IMDB + index}",
-        date=f"{titles.year(index)}-{1 + int(draw('month') * 12):02}-{1 + int(draw('day') * 28):02}",
+        date=f"{titles.year(index)}-{draw(range(1, 13)):02}-{draw(range(1, 29)):02}",
         other_years=(),
-        runtime=0 if index % 97 == 96 else 70 + int(draw("minutes") * 100),  # TMDB does not know every length either
+        runtime=0 if index % 97 == 96 else draw(range(70, 170)),  # TMDB does not know every length either
         language=language,
         countries=(country,),
-        genres=(_GENRES[first_genre], _GENRES[(first_genre + 1 + index % 3) % len(_GENRES)]),
+        genres=tuple(dict.fromkeys((draw(_GENRES), draw(_GENRES)))),
         title=title,
         original_title=title,
         other_titles=(),
-        directors=tuple(person("director", number) for number in range(2 if index % 11 == 10 else 1)),
-        cast=tuple(dict.fromkeys(person("cast", number) for number in range(4))),
+        directors=tuple(dict.fromkeys(person() for _ in range(2 if index % 11 == 10 else 1))),
+        cast=tuple(dict.fromkeys(person() for _ in range(4))),
     )
 
 
 # ── the search ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_PLAIN: dict[int, str | None] = str.maketrans(
-    {"ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "æ": "ae", "Æ": "ae", "œ": "oe", "đ": "d", "½": " 1/2"}
-)
+# What Unicode's decomposition leaves as it is, or takes apart in a way that no query is written in.
+_PLAIN: dict[int, str | None] = {ord("½"): " 1/2", ord("æ"): "ae", ord("Æ"): "ae", ord("œ"): "oe", ord("đ"): "d"}
+_PLAIN.update({ord("ø"): "o", ord("Ø"): "o", ord("ł"): "l", ord("Ł"): "l"})
 _PLAIN.update(dict.fromkeys(map(ord, "'’‘ʼ`")))
 _WORD = re.compile(r"[^\W_]+")
 

@@ -229,6 +229,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
+@lru_cache(maxsize=65_536)
 def _hash(*parts: object) -> int:
     """A number that looks like one of TMDB's identifiers and belongs to the parts."""
     return 1 + int(chance(0, *parts) * 3_000_000)

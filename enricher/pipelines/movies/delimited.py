@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import NamedTuple
@@ -108,6 +108,7 @@ def split(lines: Iterator[str], delimiter: str, *, width: int = 0, line: int = 1
     """
     grammar = _Grammar(delimiter)
     believed_lines = BELIEVED_LINES if width >= WIDE else BELIEVED_LINES_IN_A_NARROW_LIST
+    widths = {width}  # of rows: that of the header, and that of the record before, for headers that lack a name
     returned: deque[str] = deque()  # lines that a quote had swallowed and gave back
     # A quote that opens in a line before this one fares as the quote that had swallowed the line: both stand open at the
     # line's end. So no line is searched again and again, however many quotes stay open.
@@ -115,11 +116,12 @@ def split(lines: Iterator[str], delimiter: str, *, width: int = 0, line: int = 1
     while text := returned.popleft() if returned else next(lines, ""):
         taken = [text]
         if '"' not in text:
-            if not text.isspace():
-                yield Record(line, grammar.plain(text))
+            cells = grammar.plain(text)
         elif (end := grammar.end_of(text)) == "closed":
-            yield Record(line, grammar.cells(taken))
-        elif end == "open" and line >= hopeless_until:
+            cells = grammar.cells(taken)
+        elif end == "bad" or line < hopeless_until:
+            cells = grammar.likelier(text, widths)
+        else:
             chars = len(text)
             while end == "open" and chars < LONGEST_RECORD_CHARS:
                 more = returned.popleft() if returned else next(lines, "")
@@ -130,15 +132,19 @@ def split(lines: Iterator[str], delimiter: str, *, width: int = 0, line: int = 1
                 if '"' in more:
                     end = grammar.end_of('"' + more)  # as though the open cell began on this line
             believed = end == "closed" and len(taken) <= believed_lines
-            if not believed and grammar.are_rows(taken[1:], width):
+            if len(taken) == 1:
+                cells = grammar.likelier(text, widths)
+            elif not believed and grammar.are_rows(taken[1:], widths):
                 hopeless_until = line + len(taken) - 1
                 returned.extendleft(reversed(taken[1:]))
                 taken = taken[:1]
-                yield Record(line, grammar.literal(text))
+                cells = grammar.literal(text)
             else:
-                yield Record(line, grammar.likelier(taken, width), len(taken))
-        else:
-            yield Record(line, grammar.likelier(taken, width))
+                cells = grammar.cells(taken)
+        if len(cells) > 1 or not text.isspace():
+            yield Record(line, cells, len(taken))
+        if len(cells) >= WIDE:
+            widths = {width, len(cells)}
         line += len(taken)
 
 
@@ -179,22 +185,22 @@ class _Grammar:
             return [quoted.replace('""', '"') or bare for quoted, bare in found]
 
     def literal(self, text: str) -> list[str]:
-        """The cells of one line, the quote of its last opened cell read as an ordinary character."""
+        """The cells of one line, the first quote that does not close as it should read as an ordinary character."""
         opening = self._opening(text)
         return [*self.cells([text[:opening] + "."])[:-1], *self.plain(text[opening:])]
 
-    def likelier(self, lines: Sequence[str], width: int) -> list[str]:
-        """The cells with the quote taken literally if that makes one line fit the columns, else as the csv module sees it.
+    def likelier(self, text: str, widths: Set[int]) -> list[str]:
+        """The cells of one line, its quote literal if that makes a row of it, else as the csv module sees them.
 
         So `"Crocodile" Dundee,1986` keeps its quotes, as whoever wrote it meant.
         """
-        literal = self.literal(lines[0])
-        return literal if len(lines) == 1 and len(literal) == width else self.cells(lines)
+        literal = self.literal(text)
+        return literal if len(literal) in widths else self.cells([text])
 
-    def are_rows(self, lines: Sequence[str], width: int) -> bool:
-        """Whether most of these lines have as many cells as the list has columns."""
+    def are_rows(self, lines: Sequence[str], widths: Set[int]) -> bool:
+        """Whether most of these lines have as many cells as a row."""
         filled = [line for line in lines if not line.isspace()]
-        return 2 * sum(len(self.likelier([line], width)) == width for line in filled) > len(filled)
+        return 2 * sum(len(self.likelier(line, widths)) in widths for line in filled) > len(filled)
 
     def _opening(self, text: str) -> int:
         """Where the last cell starts, or the first that does not end as it should."""

@@ -36,7 +36,9 @@ _SERIES = re.compile(r"show|series|season|episode", re.IGNORECASE)
 _YEAR = re.compile(r"(?<![\d-])\d{4}(?!\d)|(?<=\d-)\d{4}(?!\d)")  # 1999-03-31 and 31-03-1999, but no negative number
 _TITLE_AND_YEAR = re.compile(r"(.*\S)\s*[(\[](\d{4})[)\]]")
 _FIRST_YEAR, _LAST_YEAR = 1870, 2100  # the oldest title at IMDb is of 1874; what is announced ends long before 2100
+
 LONGEST_TITLE_CHARS = 1000  # twice the longest at IMDb; more is a spoiled cell, and no address is that long
+
 _IMDB_ID = re.compile(r"(?<![a-z0-9])tt(\d{5,10})(?!\d)", re.IGNORECASE | re.ASCII)
 _BARE_IMDB_ID = re.compile(r"(\d{1,8})(?:\.0)?", re.ASCII)
 _TMDB_ID = re.compile(r"(\d{1,10})(?:\.0)?", re.ASCII)  # spreadsheets make 603.0 of a column that has gaps

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -271,22 +271,24 @@ def strength(reading: Forms, title: Forms) -> float:
         return 99.0
     if reading.folded == title.folded:
         return 98.0
-    if reading.numeral == title.numeral:
-        return 97.0
-    if reading.bare == title.bare:
-        return 95.0
-    if reading.loose == title.loose:
-        return 93.0
-    if reading.bare in title.heads:
-        return 90.0
-    if title.bare in reading.heads:
-        return 89.0
-    if reading.bare in title.tails:
-        return 88.0
-    if title.bare in reading.tails:
-        return 87.0
     alike = float(fuzz.ratio(reading.spelling, title.spelling))
-    return alike * 0.9 if reading.numbers == title.numbers else alike * 0.6
+    # Most candidates have another title altogether; what follows needs half of the letters or a part of the title.
+    if alike >= 50 or reading.bare in title.folded or title.bare in reading.folded:
+        for step, agree in _STEPS:
+            if agree(reading, title):
+                return step
+    return alike * (0.9 if reading.numbers == title.numbers else 0.6)
+
+
+_STEPS: tuple[tuple[float, Callable[[Forms, Forms], bool]], ...] = (
+    (97.0, lambda reading, title: reading.numeral == title.numeral),
+    (95.0, lambda reading, title: reading.bare == title.bare),
+    (93.0, lambda reading, title: reading.loose == title.loose),
+    (90.0, lambda reading, title: reading.bare in title.heads),
+    (89.0, lambda reading, title: title.bare in reading.heads),
+    (88.0, lambda reading, title: reading.bare in title.tails),
+    (87.0, lambda reading, title: title.bare in reading.tails),
+)
 
 
 # ── what is wanted ──────────────────────────────────────────────────────────────────────────────────────────────────
