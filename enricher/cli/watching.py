@@ -6,6 +6,7 @@ waits when it waits.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -126,18 +127,22 @@ def summary(tally: Tally, counts: Counts, windows: str) -> dict[str, Any]:
 def summary_table(facts: dict[str, Any], noun: str) -> Table:
     """The closing summary, for a terminal."""
     by_status = facts["rows_by_status"]
-    told = {
+    became = {
         "rows": f"{facts['rows']:,}",
         noun: f"{facts['items']:,}",
         **{name.replace("_", " "): f"{by_status[name]:,}" for name in STATUSES if by_status.get(name)},
+    }
+    cost = {
         "requests": f"{facts['requests']:,}",
-        "hits": f"{facts['cache_hits']:,}",
+        "answers known": f"{facts['cache_hits']:,}",
         "retries": f"{facts['retries']:,}",
         "seconds": f"{facts['seconds']:.1f}",
         "requests/s": f"{facts['rate_used_per_s']:.1f}",
     }
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in told:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_row(*told.values())
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    for number in range(4):
+        table.add_column(justify="right" if number % 2 else "left", min_width=6 * (number % 2))
+    nothing = ("", "")
+    for left, right in itertools.zip_longest(became.items(), cost.items(), fillvalue=nothing):
+        table.add_row(*left, *right)
     return table

@@ -239,4 +239,4 @@ class Catalogue:
 def _rank(film: Film, asked: Sequence[str]) -> float:
     """An exact title is worth as much as a good deal of popularity, not as much as any: TMDB's order misleads too."""
     likeness = max((len(asked) / max(len(words(title)), 1) for title in film.titles), default=0.0)
-    return 12 * min(likeness, 1.0) + film.popularity
+    return 5 * min(likeness, 1.0) + film.popularity

@@ -40,8 +40,11 @@ from rapidfuzz import fuzz
 SAME_NAME = 96.0
 """From here on two titles are one name. Below it a film needs its year, and no rival, to be believed."""
 
+ONLY_SMALL_WORDS = 93.0
+"""From here on two titles differ in articles and other small words at most."""
+
 PART_OF_NAME = 87.0
-"""From here on one title is the other without its article, small words, head or tail."""
+"""From here on one title is the other's head or tail."""
 
 ALIKE = 82.0
 """From here on a similar spelling (0.9 × a ratio of 91) is believed, with the same year and without a rival."""
@@ -495,14 +498,17 @@ def _beyond_doubt(wish: Wanted, one: Scored, *, everywhere: bool) -> bool:
 
 
 def believable(wish: Wanted, ranked: list[Scored]) -> Scored | None:
-    """The film to believe in where none has the very name: nearly the name, the very year, and no rival at all.
+    """The film to believe in where none has the very name: nearly the name, the very year, and no rival.
 
-    None where the year is unknown, and where a second film is nearly as good or has the very name a year apart.
+    None where the year is unknown, and where a second film is as near or has the very name a year apart.
     """
     rivals = [one for one in ranked if one.strength >= ALIKE and one.gap in (0, 1)]
-    if wish.year is None or not rivals:
-        return None
-    best, *others = sorted(rivals, key=lambda one: (one.gap or 0, -one.strength))
-    if best.gap != 0 or any(other.same_name or other.gap == 0 for other in others):
+    best = next((one for one in rivals if one.gap == 0), None)
+    if best is None or any(one.same_name or _as_near(one, best) for one in rivals if one is not best):
         return None
     return best
+
+
+def _as_near(one: Scored, best: Scored) -> bool:
+    # An article is less of a difference than a subtitle: American is The American rather than American: The Bill …
+    return one.gap == 0 and not best.strength >= ONLY_SMALL_WORDS > one.strength

@@ -101,9 +101,10 @@ def searches(wish: Wanted) -> Generator[Search, int, None]:
     """The searches that may find a film, the likeliest first. Is sent how many pages each one found.
 
     More pages than one mean that the film is hidden rather than missing: ask on, with the words that carry the name
-    only, or for the second page. Otherwise it goes by another year or name: ask without the year for the beginning of
-    the title, for its other names, the last one first (that is where lists write the original title), for its end;
-    at last, in its year, for its longest word alone.
+    only, or for the second page. Otherwise it goes by another year or name. A name of one word has too many films to be
+    asked for without a year, so the years beside it are asked for; any other name is: the beginning of the title, then
+    its other names, the last one first (that is where lists write the original title), then its end; at last, in its
+    year, its longest word alone.
     """
     words = forms(wish.main)
     first = Search(wish.main, wish.year)
@@ -113,6 +114,8 @@ def searches(wish: Wanted) -> Generator[Search, int, None]:
         narrower = Search(words.core, wish.year)
         same = wish.year is None or forms(words.core).key == words.key
         following.append(Search(wish.main, wish.year, page=2) if same else narrower)
+    elif wish.year is not None and " " not in words.core and not wish.other_names:
+        following += [Search(wish.main, wish.year - 1), Search(wish.main, wish.year + 1)]
     beginning, *end = words.parts or (words.core,)
     other_names = [forms(name).core for name in reversed(wish.other_names)]
     following += [Search(query, None) for query in (beginning, *other_names, *end)]
@@ -159,9 +162,14 @@ class _Inquiry:
     def _by_title(self, wish: Wanted) -> Asking:
         plan = searches(wish)
         search = next(plan)
+        years: set[int | None] = set()
         for _ in range(MOST_SEARCHES):
             pages = yield from self._search(search)
-            everywhere = search.year is None and (wish.year is not None or search.page >= pages)
+            years.add(search.year)
+            if wish.year is None:
+                everywhere = search.page >= pages
+            else:
+                everywhere = None in years or years >= {wish.year - 1, wish.year + 1}
             if (yield from self._settle(wish, everywhere=everywhere)):
                 break
             try:
