@@ -75,6 +75,7 @@ class Memory:
                 settled = self._leads[key]
                 if settled is None:
                     settled = self._leads[key] = Future()
+                    settled.set_running_or_notify_cancel()  # many wait for it: one who leaves can't cancel it for all
                 return Pending(settled)
             self._leads[key] = None
         if self._lower is None:

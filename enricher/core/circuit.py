@@ -74,7 +74,7 @@ class Circuit:
             self._failing_since = now
         self._failed_in_a_row += 1
         self._probing = False
-        if probe or self._failed_in_a_row >= self._patience.failures:
+        if self._opened or self._failed_in_a_row >= self._patience.failures:
             longest = self._patience.longest_open_s
             self._open_until = now + min(longest, self._patience.first_open_s * 2.0**self._opened)
             self._opened += 1
@@ -86,4 +86,4 @@ class Circuit:
     def given_up(self, now: float) -> bool:
         """Whether it has been silent for longer than we wait, judged when a probe has failed."""
         allowed = self._patience.outage_s if self._answered_once else self._patience.silence_s
-        return self._opened > 1 and self.silent_s(now) >= allowed
+        return self._opened > 1 and not self._probing and self.silent_s(now) >= allowed

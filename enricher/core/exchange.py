@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import EnricherError, ExchangeError, GaveUp, KeyRefused, Refused, TransportError
+from ..errors import ExchangeError, GaveUp, Interrupted, KeyRefused, Refused, ServiceDown, TransportError
 from ..model import (
     Accept,
     Answer,
@@ -156,7 +156,9 @@ def follow(item: Item, recipe: Recipe, rules: Rules, journey: Journey) -> Steps[
                     reply = yield asked
                 else:
                     raise TypeError(f"a recipe yields Request or Compute, not {type(asked).__name__}")
-            except (ExchangeError, TimeoutError) as error:
+            except Exception as error:
+                if not isinstance(error, ExchangeError) and not isinstance(asked, Compute):
+                    raise
                 asked = flow.throw(error)  # a recipe may know better: to do without, or to ask elsewhere
             else:
                 asked = flow.send(reply)
@@ -177,7 +179,7 @@ def enrich_item(item: Item, recipe: Recipe, rules: Rules) -> Steps[Outcome]:
         conclusion = yield from follow(item, recipe, rules, journey)
     except ExchangeError as error:
         return _outcome(item, "failed", journey, error=str(error))
-    except EnricherError:
+    except (KeyRefused, ServiceDown, Interrupted):
         raise
     except Exception as error:  # noqa: BLE001  # a recipe is a stranger's code: its error is its item's, never the job's
         return _outcome(item, "failed", journey, error=f"the recipe raised {type(error).__name__}: {error}")

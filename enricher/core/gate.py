@@ -156,8 +156,9 @@ class Gate:
             if ticket.number:
                 lane.queue.remove(ticket.number)
                 ticket.number = 0
-            if ticket.probe:
-                lane.circuits[ticket.host].end_probe()
+            circuit = lane.circuits.get(ticket.host)  # none, if a new job began meanwhile
+            if ticket.probe and circuit is not None:
+                circuit.end_probe()
 
     # ── learning ────────────────────────────────────────────────────────────────────────────────────────────────────
 

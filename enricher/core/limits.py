@@ -66,7 +66,9 @@ class SlidingLog:
         first_short = len(free_at) + ahead - self.window.limit
         if first_short < 0:
             return 0.0
-        turns, index = divmod(first_short, self.window.limit)
+        over = max(0, len(free_at) - self.window.limit)  # used before the rate was lowered: nobody follows them
+        turns, index = divmod(first_short - over, self.window.limit)
+        index += over
         soonest = free_at[index] - now if index < len(free_at) else self._span_s
         return soonest + turns * self._span_s
 
@@ -125,14 +127,14 @@ class FixedWindow:
 
     def ready_in(self, now: float, ahead: int) -> float:
         limit, period_s = self.window.limit, self.window.period_s
-        if self._counter is None:
-            free, left_s = limit, period_s
-        else:
-            left_s = self._counter.last_reset + period_s - now
-            free = limit if left_s <= 0 else limit - self._counter.num_calls
+        free, left_s = limit, period_s
+        if self._counter is not None:
+            running_s = period_s - (now - self._counter.last_reset)  # the package's own sum: another rounds differently
+            if running_s > 0:
+                free, left_s = limit - self._counter.num_calls, max(running_s, 1e-6)  # less would not move a clock
         if ahead < free:
             return 0.0
-        return max(left_s, 0.0) + period_s * ((ahead - free) // limit)
+        return left_s + period_s * ((ahead - free) // limit)
 
     def take(self, now: float) -> float:
         self._now = now

@@ -148,7 +148,10 @@ class Rehearsal:
                 self._at(self._now + seconds, flow)
                 return False
             case Compute(function, args):
-                flow.reply = function(*args)
+                try:
+                    flow.reply = function(*args)
+                except Exception as error:  # noqa: BLE001  # as in another process: the flow is told what it raised
+                    flow.reply = error
         flow.effect = None
         return True
 

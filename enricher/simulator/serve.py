@@ -33,6 +33,7 @@ PARENT_CHECK_S = 1.0
 def application(behaviour: Behaviour) -> web.Application:
     """The simulated TMDB with its world around it. Raises `ValueError` for more films than can be generated."""
     api = Tmdb(Catalogue(behaviour.films, behaviour.films_seed), behaviour.details_bytes)
+    api.prepare()
     world = World(behaviour, api)
     app = web.Application(middlewares=[world.middleware])
     app.add_routes([*api.routes(), *world.routes()])
@@ -43,10 +44,12 @@ def application(behaviour: Behaviour) -> web.Application:
 async def listening(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
     """Serve in the running loop; gives the port. Requests in flight at the end are dropped.
 
-    Raises `ValueError` where the host is not loopback, `OSError` where the port is taken.
+    Raises `ValueError` where the host is not loopback or the port is no port, `OSError` where the port is taken.
     """
     if not (host == "localhost" or ipaddress.ip_address(host).is_loopback):
         raise ValueError(f"host {host!r}: a simulated API listens on loopback only, for example 127.0.0.1")
+    if not 0 <= port <= 65_535:
+        raise ValueError(f"port {port!r}: write a number from 0 (a free one) to 65535")
     runner = web.AppRunner(application(behaviour), access_log=None, handler_cancellation=True, shutdown_timeout=0.0)
     await runner.setup()
     try:
@@ -69,12 +72,19 @@ def serve(
 
     `on_ready` is called once with the address ("http://127.0.0.1:8787/3"). `until_abandoned` also ends it when standard
     input is closed or the parent is gone: a child that is started with a pipe never outlives its parent, even after
-    kill -9. Port 0 takes a free one. Raises `ValueError` for a wrong host or behaviour, `OSError` where the port is
-    taken or the core does not exist.
+    kill -9. Port 0 takes a free one. Raises `ValueError` for a wrong host, port, core or number of films, `OSError`
+    where the port is taken.
     """
     if behaviour.cpu is not None:
-        os.sched_setaffinity(0, {behaviour.cpu})
+        _pin(behaviour.cpu)
     asyncio.run(_serve(behaviour, host, port, on_ready, until_abandoned=until_abandoned))
+
+
+def _pin(core: int) -> None:
+    try:
+        os.sched_setaffinity(0, {core})
+    except (AttributeError, OSError):  # not every system has the call
+        raise ValueError(f"cpu {core!r}: there is no such core, or this system pins no process to one") from None
 
 
 async def _serve(
@@ -85,27 +95,27 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     async with listening(behaviour, host, port) as bound:
         gc.freeze()  # what exists now stays: collections during a run need not walk it
-        watch = asyncio.create_task(_abandoned(stop)) if until_abandoned else None
+        watch = asyncio.create_task(_abandoned(stop, sys.stdin.fileno())) if until_abandoned else None
         if on_ready is not None:
-            on_ready(f"http://{host}:{bound}/3")
+            on_ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/3")
         await stop.wait()
         if watch is not None:
             watch.cancel()
 
 
-async def _abandoned(stop: asyncio.Event) -> None:
-    """Set `stop` when the parent closes its end of standard input, or is no longer the parent.
+async def _abandoned(stop: asyncio.Event, pipe: int) -> None:
+    """Set `stop` when the parent closes its end of the pipe, or is no longer the parent.
 
     The pipe tells at once. The second look is for a parent that left a fork of itself behind, which holds the pipe open.
     """
-    loop, parent, stdin = asyncio.get_running_loop(), os.getppid(), sys.stdin.fileno()
+    loop, parent = asyncio.get_running_loop(), os.getppid()
 
     def look() -> None:
-        if os.read(stdin, 4096) == b"":
-            loop.remove_reader(stdin)
+        if os.read(pipe, 4096) == b"":
+            loop.remove_reader(pipe)
             stop.set()
 
-    loop.add_reader(stdin, look)
+    loop.add_reader(pipe, look)
     while os.getppid() == parent:  # noqa: ASYNC110 - a lost parent sends no event
         await asyncio.sleep(PARENT_CHECK_S)
     stop.set()

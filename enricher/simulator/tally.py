@@ -11,7 +11,6 @@ a client can lay its own stamps beside these.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -120,6 +119,7 @@ class Tally:
                     "limit": quota.limit,
                     "period_s": quota.period_s,
                     "fullest": fullest_window(self.moments, quota.period_s),
+                    "used": used_share(self.moments, quota),
                 }
                 for quota in quotas
             ],
@@ -175,8 +175,3 @@ def used_share(moments: Sequence[float], quota: Quota) -> float | None:
     if len(moments) <= quota.limit or moments[-1] <= moments[0]:
         return None
     return (len(moments) - quota.limit) / quota.limit * quota.period_s / (moments[-1] - moments[0])
-
-
-def in_window(moments: Sequence[float], start: float, period_s: float) -> int:
-    """How many moments (in rising order) lie in the window that starts at `start`, its end excluded."""
-    return bisect_left(moments, start + period_s) - bisect_left(moments, start)

@@ -99,11 +99,16 @@ class Tmdb:
         self._details_body = lru_cache(maxsize=2048)(self._render_details)
         self._search_body = lru_cache(maxsize=8192)(self._render_search)
 
+    def prepare(self) -> None:
+        """Read the films and index their titles now, so that the first request is no slower than the others."""
+        self._catalogue.search("prepare")
+
     # ── dialect ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def admits(self, request: web.Request, key: str | None) -> bool:
         """Whether `api_key` or a bearer token is `key`; any that is not empty where `key` is None."""
-        given = request.query.get("api_key", "") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        given = request.query.get("api_key", "") or (token if scheme == "Bearer" else "")
         return given == key if key is not None else bool(given)
 
     def refusal(self, status: int) -> bytes:
@@ -216,8 +221,11 @@ def _json(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, headers={"Content-Type": "application/json;charset=utf-8"})
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would build one a call
+
+
 def _bytes(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(value).encode()
 
 
 @lru_cache(maxsize=32)

@@ -94,7 +94,7 @@ class World:
         if pause not in (None, True, False):
             raise ValueError(f"pause {pause!r}: write true or false")
         down = self._down
-        if options.get("outage") in {"503", "reset"}:
+        if options.get("outage") in ("503", "reset"):
             down = options.pop("outage")
         elif "outage" in options:
             down = None

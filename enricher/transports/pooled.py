@@ -240,13 +240,15 @@ class PooledTransport:
         try:
             response = self._adapter.send(prepared, stream=True, timeout=timeout, verify=verify, proxies=proxies)
             raw = response.raw
+            whole = False
             try:
                 body = raw.read(service.max_bytes + 1, decode_content=True)
-            except BaseException:
-                raw.close()
-                raise
-            if len(body) > service.max_bytes:
-                raw.close()
+                whole = len(body) <= service.max_bytes
+            finally:
+                if not whole:
+                    raw.close()
+                    raw.release_conn()  # closed, but its place in the pool must be given back
+            if not whole:
                 raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
             if flight.cut:  # what was read before the cut may look whole where no length was declared
                 raise TransportError("timeout", sent_at=sent_at, failed_at=self._clock())

@@ -37,6 +37,7 @@ RATIO_COUNTS_FROM_BYTES = 1024 * 1024
 
 # The order in which a film is looked for: files that know the film's own address first, its rating as it is today next.
 _ORDER = ("watched.csv", "ratings.csv", "diary.csv", "reviews.csv", "watchlist.csv", "likes/films.csv")
+_PASSED_OVER = {"deleted", "orphaned", "__macosx"}
 _NO_FILMS = {"profile.csv", "comments.csv", "likes/reviews.csv", "likes/lists.csv"}
 _OUTSIDE = re.compile(r"^(?:/|[A-Za-z]:)|(?:^|/)\.\.(?:/|$)")
 _BROKEN = (
@@ -81,9 +82,8 @@ def members(file: IO[bytes], source: str) -> Iterator[Member]:
         if names & {"[Content_Types].xml", "mimetype"}:
             raise InputError(f"{source}: this is no list but an Excel or office document; save it as CSV")
         meter = _Meter(source)
-        for name, info in sorted(
-            ((_path(info), info) for info in infos if _is_list(info)), key=lambda pair: _rank(pair[0])
-        ):
+        for info in sorted(filter(_is_list, infos), key=lambda info: _rank(_path(info))):
+            name = _path(info)
             if _OUTSIDE.search(name):
                 yield Member(name, None, "its name leads out of the archive")
                 continue
@@ -105,19 +105,18 @@ def _path(info: zipfile.ZipInfo) -> str:
 
 
 def _is_list(info: zipfile.ZipInfo) -> bool:
-    """Whether a member may hold films; the folder that an export may have been packed with is passed over."""
-    parts = _path(info).casefold().split("/")
-    if parts[-1].startswith(".") or not parts[-1].endswith((".csv", ".tsv")):
+    """Whether a member may hold films. The folder that an export may have been packed with makes no difference."""
+    *folders, file = _path(info).casefold().split("/")
+    if file.startswith(".") or not file.endswith((".csv", ".tsv")) or _PASSED_OVER & set(folders):
         return False
-    if {"deleted", "orphaned", "__macosx"} & set(parts[:-1]):
-        return False
-    return "/".join(parts[-2:]) not in _NO_FILMS and (parts[-1] not in _NO_FILMS or "lists" in parts[:-1])
+    return "lists" in folders or not {file, "/".join((*folders[-1:], file))} & _NO_FILMS
 
 
 def _rank(name: str) -> tuple[int, str]:
-    tails = (name.rsplit("/", 1)[-1].casefold(), "/".join(name.casefold().split("/")[-2:]))
-    if "lists" in name.casefold().split("/")[:-1]:
+    *folders, file = name.casefold().split("/")
+    if "lists" in folders:
         return len(_ORDER), name
+    tails = (file, "/".join((*folders[-1:], file)))
     return min((_ORDER.index(tail) for tail in tails if tail in _ORDER), default=len(_ORDER) + 1), name
 
 

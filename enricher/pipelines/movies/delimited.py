@@ -141,10 +141,10 @@ def split(lines: Iterator[str], delimiter: str, *, width: int = 0, line: int = 1
                 cells = grammar.literal(text)
             else:
                 cells = grammar.cells(taken)
-        if len(cells) > 1 or not text.isspace():
-            yield Record(line, cells, len(taken))
         if len(cells) >= WIDE:
             widths = {width, len(cells)}
+        if not text.isspace():
+            yield Record(line, cells, len(taken))
         line += len(taken)
 
 

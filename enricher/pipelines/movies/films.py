@@ -44,6 +44,9 @@ _BARE_IMDB_ID = re.compile(r"(\d{1,8})(?:\.0)?", re.ASCII)
 _TMDB_ID = re.compile(r"(\d{1,10})(?:\.0)?", re.ASCII)  # spreadsheets make 603.0 of a column that has gaps
 _MAX_TMDB_ID = 2**31 - 1
 
+# Two or more bytes of UTF-8 as Latin-1 or cp1252 shows them: `Ã©` for é, `â€“` for –.
+_TWICE_ENCODED = re.compile(r"[\xc2-\xf4][\x80-\xbf\u0152-\u2122]")
+
 # Blanks, control, zero-width and directional characters, which spreadsheets and web pages leave around a title.
 _INVISIBLE = "".join(
     chr(code)
@@ -139,7 +142,7 @@ def films_of(table: Table, source: str) -> Iterator[Row | Skipped]:
                 yield Skipped(source, line, _MARKER)
                 continue
         if len(cells) < width:
-            cells += [""] * (width - len(cells))
+            cells = [*cells, *[""] * (width - len(cells))]
         elif len(cells) > len(names):
             names = unique_names([*names, *[""] * (len(cells) - len(names))])
         if cells == table.header:
@@ -204,7 +207,7 @@ def _item(cells: Sequence[str], columns: _Columns) -> Item | str:
 
 def _tidy(title: str) -> str:
     """A title without what can't be seen around it, blanks folded, and without a quote that was never closed."""
-    if not title.isascii():
+    if not title.isascii() and _TWICE_ENCODED.search(title):
         title = _mended(title)
     title = " ".join(title.strip(_INVISIBLE).split())
     if title.startswith('"') and title.count('"') % 2:

@@ -10,10 +10,12 @@ because the steps fail in different ways:
      98  the same without accents
      97  the same with a lone V or X at the end as a number (Rocky V = Rocky 5; Malcolm X stays what it is above)
      95  an article missing      Matrix = The Matrix
-     93  only small words differ
-  87-90  one is the other's head or tail: Birdman = Birdman or (The Unexpected …). Never head against head: all of
-         "Star Wars: …" would be one film
-    ≤90  similar spelling (rapidfuzz), and only where the numbers agree: Rocky II is not Rocky III
+     93  only small words differ, or "The Movie" at the end
+     90  the list has the film's head: Birdman = Birdman or (The Unexpected …)
+  87-88  one is the other's tail: The Road Warrior = Mad Max 2: The Road Warrior
+     77  the film has the list's head: too often a companion of the same year (Watchmen: Tales of …), so it is checked,
+         never believed. Head against head is nothing at all: all of "Star Wars: …" would be one film
+    ≤86  similar spelling (rapidfuzz), and only where the numbers agree: Rocky II is not Rocky III
 
 **The year is checked here, whatever the search did with it**: searching for House in 1977 returns films of 1976. TMDB's
 year differs from a list's by one in 3 % of films and by more in 0.1 %, so one year off is weaker than the same year,
@@ -46,8 +48,8 @@ ONLY_SMALL_WORDS = 93.0
 PART_OF_NAME = 87.0
 """From here on one title is the other's head or tail."""
 
-ALIKE = 82.0
-"""From here on a similar spelling (0.9 × a ratio of 91) is believed, with the same year and without a rival."""
+ALIKE = 78.0
+"""From here on a similar spelling (0.86 × a ratio of 91) is believed, with the same year and without a rival."""
 
 WELL_KNOWN_VOTES = 1000
 """A film with so many votes is meant by a title without a year, if no other of that name is on the first two pages."""
@@ -101,7 +103,7 @@ _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 def _plain(title: str) -> str:
     """NFKC and case folded, with fractions spelt as digits and one kind of space. Still holds its punctuation."""
-    text = title.replace("½", " 1/2").replace("…", " ")
+    text = title.replace("½", " 1/2")
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -220,8 +222,9 @@ class Forms:
 
     @cached_property
     def loose(self) -> str:
-        """As `folded`, without any small word."""
-        return _fold("".join(word for word in self._list if word not in _SMALL_WORDS)) or self.folded
+        """As `folded`, without any small word, and without "movie" or "film" at the end."""
+        words = self._list[:-1] if self._list[-1:] in (["movie"], ["film"]) else self._list
+        return _fold("".join(word for word in words if word not in _SMALL_WORDS)) or self.folded
 
     @cached_property
     def core(self) -> str:
@@ -280,7 +283,7 @@ def strength(reading: Forms, title: Forms) -> float:
         for step, agree in _STEPS:
             if agree(reading, title):
                 return step
-    return alike * (0.9 if reading.numbers == title.numbers else 0.6)
+    return alike * (0.86 if reading.numbers == title.numbers else 0.6)
 
 
 _STEPS: tuple[tuple[float, Callable[[Forms, Forms], bool]], ...] = (
@@ -288,9 +291,9 @@ _STEPS: tuple[tuple[float, Callable[[Forms, Forms], bool]], ...] = (
     (95.0, lambda reading, title: reading.bare == title.bare),
     (93.0, lambda reading, title: reading.loose == title.loose),
     (90.0, lambda reading, title: reading.bare in title.heads),
-    (89.0, lambda reading, title: title.bare in reading.heads),
     (88.0, lambda reading, title: reading.bare in title.tails),
     (87.0, lambda reading, title: title.bare in reading.tails),
+    (77.0, lambda reading, title: title.bare in reading.heads),
 )
 
 

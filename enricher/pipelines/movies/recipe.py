@@ -101,28 +101,30 @@ def searches(wish: Wanted) -> Generator[Search, int, None]:
     """The searches that may find a film, the likeliest first. Is sent how many pages each one found.
 
     More pages than one mean that the film is hidden rather than missing: ask on, with the words that carry the name
-    only, or for the second page. Otherwise it goes by another year or name. A name of one word has too many films to be
-    asked for without a year, so the years beside it are asked for; any other name is: the beginning of the title, then
-    its other names, the last one first (that is where lists write the original title), then its end; at last, in its
-    year, its longest word alone.
+    only, or for the second page. Otherwise it goes by another year or name: ask without the year for the beginning of
+    the title, for its other names, the last one first (that is where lists write the original title), for its end.
+    Where the name is so common that it is hidden again, ask for the years beside its own; else for its longest word.
     """
     words = forms(wish.main)
-    first = Search(wish.main, wish.year)
+    asked = {first := Search(wish.main, wish.year)}
     pages = yield first
-    following: list[Search] = []
     if pages > 1:
         narrower = Search(words.core, wish.year)
         same = wish.year is None or forms(words.core).key == words.key
-        following.append(Search(wish.main, wish.year, page=2) if same else narrower)
-    elif wish.year is not None and " " not in words.core and not wish.other_names:
-        following += [Search(wish.main, wish.year - 1), Search(wish.main, wish.year + 1)]
+        asked.add(second := Search(wish.main, wish.year, page=2) if same else narrower)
+        yield second
     beginning, *end = words.parts or (words.core,)
-    other_names = [forms(name).core for name in reversed(wish.other_names)]
-    following += [Search(query, None) for query in (beginning, *other_names, *end)]
-    following.append(Search(max(words.key.split(), key=len, default=wish.main), wish.year))
-    for search in dict.fromkeys(following):
-        if search != first:
-            yield search
+    names = [beginning, *(forms(name).core for name in reversed(wish.other_names)), *end]
+    for wide in (Search(name, None) for name in names):
+        if wide not in asked:
+            asked.add(wide)
+            pages = yield wide
+    if wish.year is not None and pages > 1:
+        yield Search(wish.main, wish.year + 1)
+        yield Search(wish.main, wish.year - 1)
+    longest = Search(max(words.key.split(), key=len, default=wish.main), wish.year)
+    if longest not in asked:
+        yield longest
 
 
 # ── one film ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,14 +164,10 @@ class _Inquiry:
     def _by_title(self, wish: Wanted) -> Asking:
         plan = searches(wish)
         search = next(plan)
-        years: set[int | None] = set()
+        everywhere = False
         for _ in range(MOST_SEARCHES):
             pages = yield from self._search(search)
-            years.add(search.year)
-            if wish.year is None:
-                everywhere = search.page >= pages
-            else:
-                everywhere = None in years or years >= {wish.year - 1, wish.year + 1}
+            everywhere = everywhere or (search.year is None and (wish.year is not None or search.page >= pages))
             if (yield from self._settle(wish, everywhere=everywhere)):
                 break
             try:

@@ -105,7 +105,7 @@ def _encoding(head: bytes) -> tuple[str, bytes]:
     if max(nuls_before, nuls_after) > 0.4 * len(start) / 2 and min(nuls_before, nuls_after) < 0.1 * len(start) / 2:
         return ("utf-16-be" if nuls_before > nuls_after else "utf-16-le"), b""
     odd = len(head) - len(head.translate(None, _CONTROLS))
-    if odd > 0.02 * len(head) or head.count(0) > 0.3 * len(head):
+    if odd > 4 + 0.02 * len(head) or head.count(0) > 0.3 * len(head):
         raise NotAList("this is no text but binary data; export the list as CSV")
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(
         head

@@ -1,0 +1,249 @@
+"""Limits are arithmetic: what they allow is counted here as a strict server would count it."""
+
+import heapq
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enricher.core.gate import Again, Gate, Health, Ticket
+from enricher.core.limits import GUARD_S, PROOF_S, Bucket, FixedWindow, SlidingLog, limits_of
+from enricher.model import Service, Window
+
+TEN_SECONDS = Window(40, 10.0)
+ONE_SECOND = Window(35, 1.0)
+ROUNDING_S = 1e-9
+ways = st.floats(0.0, GUARD_S)
+
+
+def service_with(*windows, **more):
+    return Service("api", "https://api.test", windows=windows, **more)
+
+
+def let_through(service, journeys, think_s=()):
+    """Send one request after the other as fast as the gate lets go; when each arrives at the server.
+
+    `journeys` are (way there, way back or None) in seconds: with a way back, the answer is reported when it is there.
+    """
+    gate, now, arrivals = Gate(), 0.0, []
+    answers = []
+    for number, (there_s, back_s) in enumerate(journeys):
+        now += think_s[number % len(think_s)] if think_s else 0.0
+        ticket = Ticket(service, "api.test")
+        while True:
+            while answers and answers[0][0] <= now:
+                done_at, _, answered = heapq.heappop(answers)
+                gate.report(answered, done_at, Health.ALIVE)
+            verdict = gate.ask(ticket, now)
+            if not isinstance(verdict, Again):
+                break
+            now += verdict.seconds
+        arrivals.append(now + there_s)
+        if back_s is not None:
+            heapq.heappush(answers, (now + there_s + back_s, number, ticket))
+    return sorted(arrivals)
+
+
+def most_in(window, arrivals):
+    """The most arrivals in any `period_s` seconds, the end not included: as a strict server counts."""
+    most = first = 0
+    for last, at in enumerate(arrivals):
+        while at - arrivals[first] >= window.period_s - ROUNDING_S:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+# ── the sliding log ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    window=st.builds(Window, st.integers(1, 12), st.sampled_from([0.2, 1.0, 10.0])),
+    journeys=st.lists(st.tuples(ways, st.none() | st.floats(0.0, 2.0)), min_size=1, max_size=60),
+    think_s=st.lists(st.floats(0.0, 0.3), max_size=5),
+)
+def test_no_window_ever_holds_more_arrivals_than_it_may(window, journeys, think_s):
+    """The promise of the quota, however long each request was on its way, proven or not."""
+    assert most_in(window, let_through(service_with(window), journeys, think_s)) <= window.limit
+
+
+@settings(deadline=None, max_examples=40)
+@given(journeys=st.lists(st.tuples(ways, st.none() | st.floats(0.0, 0.5)), min_size=90, max_size=130))
+def test_several_windows_hold_at_once(journeys):
+    arrivals = let_through(service_with(TEN_SECONDS, ONE_SECOND), journeys)
+    assert most_in(TEN_SECONDS, arrivals) == TEN_SECONDS.limit
+    assert most_in(ONE_SECOND, arrivals) <= ONE_SECOND.limit
+
+
+def test_a_log_without_a_guard_would_break_the_promise():
+    """Why there is a guard: the first request is late at the server, the one after the window is not."""
+    window = Window(1, 1.0)
+    careless, careful = SlidingLog(window, 0.0), SlidingLog(window)
+    for log in (careless, careful):
+        log.take(0.0)  # arrives at GUARD_S
+    assert careless.ready_in(1.0, 0) == 0.0
+    assert careful.ready_in(1.0, 0) == pytest.approx(GUARD_S)
+
+
+def test_an_answer_that_is_there_early_spares_the_guard():
+    log = SlidingLog(Window(1, 1.0))
+    receipt = log.take(0.0)
+    assert log.ready_in(0.02, 0) == pytest.approx(1.0 + GUARD_S - 0.02)
+    log.arrived(receipt, 0.02)
+    assert log.ready_in(0.02, 0) == pytest.approx(1.0 + PROOF_S)
+
+
+def test_an_answer_that_comes_late_proves_nothing():
+    log = SlidingLog(Window(1, 1.0))
+    receipt = log.take(0.0)
+    log.arrived(receipt, GUARD_S + 0.1)
+    assert log.ready_in(0.0, 0) == pytest.approx(1.0 + GUARD_S)
+
+
+@pytest.mark.parametrize("receipt", [-1.0, 0.5, 99.0])
+def test_a_receipt_that_the_log_does_not_know_frees_nothing(receipt):
+    log = SlidingLog(Window(2, 1.0))
+    log.take(0.0)
+    log.take(0.1)
+    log.arrived(receipt, -50.0)
+    assert log.ready_in(0.2, 0) == pytest.approx(0.8 + GUARD_S)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "expected_s"),
+    [(0, 0.0), (1, 1.0), (2, 2.0), (3, 10.0), (4, 11.0), (5, 12.0), (6, 20.0)],
+)
+def test_who_stands_further_back_waits_for_a_later_slot(ahead, expected_s):
+    """Three slots, two of them used: one goes now, two as these are free, and then those who went are followed."""
+    log = SlidingLog(Window(3, 10.0), guard_s=0.0)
+    log.take(-9.0)
+    log.take(-8.0)
+    assert log.ready_in(0.0, ahead) == pytest.approx(expected_s)
+
+
+@pytest.mark.parametrize(("ahead", "expected_s"), [(0, 9.0), (1, 10.0), (2, 19.0)])
+def test_a_log_that_is_fuller_than_its_window_waits_for_the_last_of_its_slots(ahead, expected_s):
+    """So it is when the rate was lowered: what was sent before must leave the window first, and not a window more."""
+    old, new = SlidingLog(Window(10, 10.0), 0.0), SlidingLog(Window(2, 10.0), 0.0)
+    for second in range(10):
+        old.take(float(second))
+    new.follow(old)
+    assert new.ready_in(9.0, ahead) == pytest.approx(expected_s)
+
+
+def test_a_new_window_keeps_the_slots_that_are_used():
+    old, new = SlidingLog(Window(40, 10.0)), SlidingLog(Window(3, 1.0))
+    for at in (0.0, 8.5, 8.6, 8.7):
+        old.take(at)
+    new.follow(old)
+    assert new.ready_in(9.0, 0) == pytest.approx(0.5 + GUARD_S)
+
+
+# ── the bucket ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_bucket_lets_its_burst_through_and_then_paces():
+    bucket, now, left_at = Bucket(rate=4.0, burst=3), 5.0, []
+    for _ in range(6):
+        now += bucket.ready_in(now, 0)
+        bucket.arrived(bucket.take(now), now)
+        left_at.append(round(now, 6))
+    assert left_at == [5.0, 5.0, 5.0, 5.25, 5.5, 5.75]
+
+
+def test_a_bucket_holds_no_more_than_its_burst():
+    bucket = Bucket(rate=10.0, burst=2)
+    bucket.take(0.0)
+    assert bucket.ready_in(1000.0, 1) == 0.0
+    assert bucket.ready_in(1000.0, 2) == pytest.approx(0.1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    burst=st.integers(1, 20),
+    journeys=st.lists(st.tuples(ways, st.none() | st.floats(0.0, 0.5)), min_size=30, max_size=60),
+)
+def test_a_bucket_paces_and_the_window_still_holds(burst, journeys):
+    """A bucket alone lets burst + rate · T through in T seconds: more than the window allows."""
+    window = Window(10, 1.0)
+    arrivals = let_through(service_with(window, burst=burst), journeys)
+    assert most_in(window, arrivals) <= window.limit
+
+
+def test_the_pace_is_the_slowest_windows():
+    (*_, bucket) = limits_of(service_with(TEN_SECONDS, ONE_SECOND, burst=5))
+    assert (bucket.rate, bucket.burst) == (4.0, 5)
+
+
+def test_a_burst_without_a_window_paces_nothing():
+    """There is no rate to pace by."""
+    assert limits_of(service_with(burst=5)) == []
+
+
+# ── the fixed window, as the ratelimit package counts ───────────────────────────────────────────────────────────────
+
+
+def fixed(limit, period_s):
+    return FixedWindow(Window(limit, period_s))
+
+
+def test_a_fixed_window_starts_with_its_first_request():
+    limit = fixed(2, 10.0)
+    assert limit.ready_in(7.0, 0) == 0.0
+    limit.take(7.0)
+    limit.take(9.0)
+    assert limit.ready_in(16.0, 0) == pytest.approx(1.0)
+    assert limit.ready_in(17.0, 0) == 0.0
+
+
+def test_a_fixed_window_lets_twice_its_limit_through_at_its_edge():
+    """Its nature, and why the sliding log is the default: a strict server would refuse half of these."""
+    limit = fixed(40, 10.0)
+    left_at = []
+    for now in [0.0] + [9.99] * 39 + [10.0] * 40:
+        assert limit.ready_in(now, 0) == 0.0
+        limit.arrived(limit.take(now), now)
+        left_at.append(now)
+    assert most_in(Window(40, 10.0), left_at) == 79
+    assert limit.ready_in(10.0, 0) == pytest.approx(10.0)
+
+
+@given(
+    period_s=st.sampled_from([0.1, 0.3, 0.7, 1.0, 10.0]),
+    limit=st.integers(1, 3),
+    start=st.floats(0.0, 1e6),
+)
+@settings(deadline=None)
+def test_a_fixed_window_lets_go_when_it_says_it_will(period_s, limit, start):
+    """At the very edge two sums that round differently disagree; the package raises then, and a job would die of it."""
+    window, now = fixed(limit, period_s), start
+    for _ in range(4 * limit):
+        asked = 0
+        while (wait_s := window.ready_in(now, 0)) > 0:
+            now += wait_s
+            asked += 1
+            assert asked < 5
+        window.take(now)
+
+
+@pytest.mark.parametrize(
+    ("now", "ahead", "expected_s"),
+    [(1.0, 0, 9.0), (1.0, 1, 9.0), (1.0, 2, 19.0), (10.0, 1, 0.0), (10.0, 2, 10.0), (10.0, 4, 20.0), (99.0, 2, 10.0)],
+)
+def test_in_a_fixed_window_who_stands_further_back_waits_for_a_later_window(now, ahead, expected_s):
+    """A window that is over frees as many places as it has: the next in line may not pass those before him."""
+    window = fixed(2, 10.0)
+    window.take(0.0)
+    window.take(0.0)
+    assert window.ready_in(now, ahead) == pytest.approx(expected_s)
+
+
+def test_a_fixed_window_that_has_not_begun_knows_who_must_wait():
+    assert fixed(2, 10.0).ready_in(0.0, 1) == 0.0
+    assert fixed(2, 10.0).ready_in(0.0, 2) == pytest.approx(10.0)
+
+
+def test_a_service_says_how_its_api_counts():
+    kinds = [type(limit) for limit in limits_of(service_with(TEN_SECONDS, limiter="fixed", burst=2))]
+    assert kinds == [FixedWindow, Bucket]
