@@ -160,7 +160,7 @@ class Server:
                         self.asked.append(asked)
                         talk = Talk(self, sock, asked, len(self.asked))
                     self._answer(talk)
-                    if talk.over:
+                    if talk.over or asked.headers.get("connection") == "close":
                         return
         finally:
             with self._lock:
@@ -209,7 +209,9 @@ def proxy(talk):
     url = urlsplit(talk.asked.target)
     with socket.create_connection((url.hostname, url.port or 80)) as onward:
         target = url.path + (f"?{url.query}" if url.query else "")
-        onward.sendall(f"{talk.asked.method} {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode())
+        onward.sendall(
+            f"{talk.asked.method} {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
+        )
         while data := onward.recv(65536):
             talk.send(data)
     talk.close()

@@ -321,9 +321,9 @@ def test_every_delimiter_line_end_and_encoding_gives_the_same_films(read, delimi
         ["Ça", "", ""],
     ]
     text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter, lineterminator=line_end).writerows(lines)
-    rows = read(text.getvalue(), encoding=encoding)
-    assert [list(row.cells.values()) for row in rows] == lines[1:]
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(lines)
+    rows = read(text.getvalue().replace("\n", line_end), encoding=encoding)
+    assert [[cell.replace(line_end, "\n") for cell in row.cells.values()] for row in rows] == lines[1:]
     assert [row.line for row in rows] == [2, 3, 5]
 
 
@@ -343,11 +343,16 @@ def test_one_broken_byte_spoils_nothing_around_it(read):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "title"),
-    [("cp1251", "Москва слезам не верит"), ("cp932", "千と千尋の神隠し"), ("gb18030", "卧虎藏龙")],
+    ("encoding", "titles"),
+    [
+        ("cp1251", ["Москва слезам не верит", "Сталкер"]),
+        ("cp932", ["七人の侍", "千と千尋の神隠し", "東京物語"]),
+        ("gb18030", ["霸王别姬", "卧虎藏龙", "重庆森林", "花样年华"]),
+    ],
 )
-def test_far_encodings_are_recognised(read, encoding, title):
-    assert films(read(f"Name,Year\n{title},1999\n{title},1999\n", encoding=encoding)) == [(title, 1999)] * 2
+def test_far_encodings_are_recognised(read, encoding, titles):
+    lines = "".join(f"{title},1999\n" for title in titles)
+    assert films(read(f"Name,Year\n{lines}", encoding=encoding)) == [(title, 1999) for title in titles]
 
 
 def test_long_runs_that_no_encoding_explains_are_read_as_cp1252(read):
@@ -485,7 +490,7 @@ def test_memory_does_not_grow_with_the_list(tmp_path):
         tracemalloc.stop()
         return used
 
-    assert peak(40_000) < 1.5 * peak(10_000)
+    assert peak(20_000) < 1.5 * peak(5_000)
 
 
 # ── several lists ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -615,8 +620,6 @@ def test_a_broken_zip_is_told(export):
     assert "broken or cut short" in zip_refusal(path)
     path.write_bytes(whole.replace(b"Heat\nHeat", b"Heat\nHeap", 1))
     assert "'watched.csv' in the ZIP archive is broken" in zip_refusal(path)
-    path.write_bytes(b"PK\x03\x04XXXX" + whole[8:])
-    assert "broken" in zip_refusal(path)
     path.write_bytes(b"XX" + whole[2:])
     refusal_of_the_whole = zip_refusal(path)
     assert "no title column" in refusal_of_the_whole or "binary" in refusal_of_the_whole
@@ -728,25 +731,22 @@ def test_a_name_that_cannot_be_printed_is_shown_and_stored_in_another_way(tmp_pa
 
 # ── whatever comes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+
+def films_or_refusal(path):
+    """What a file holds; nothing where it is refused as it should be."""
+    try:
+        return list(read_films([path]))
+    except InputError as error:
+        message = str(error)
+    assert message.isprintable()
+    return []
+
+
 PIECES = st.sampled_from(
-    [
-        b'"',
-        b'""',
-        b",",
-        b";",
-        b"\t",
-        b"|",
-        b"\n",
-        b"\r",
-        b"\r\n",
-        b"\0",
-        b"Name,Year\n",
-        b"title",
-        b"1999",
-        b"Heat",
-        b"PK\x03\x04",
-    ]
-    + [b"\xff\xfe", b"\xef\xbb\xbf", b"\xe9", "–".encode(), b"=======\n", b"Position,Name\n", b"\x1a", b"(2001)"]
+    b'" "" , ; | \t \n \r \r\n \0 \xff\xfe \xef\xbb\xbf \xe9 \x1a Name,Year\n title 1999 Heat (2001) PK\x03\x04'.split(
+        b" "
+    )
+    + "– ======= <<<<<<< Position,Name".encode().split()
 )
 
 
@@ -756,11 +756,7 @@ PIECES = st.sampled_from(
 def test_whatever_the_bytes_only_an_input_error_ever_leaves(tmp_path, content, named):
     path = tmp_path / "films.csv"
     path.write_bytes((b"Name,Year\n" if named else b"") + content)
-    try:
-        everything = list(read_films([path]))
-    except InputError as error:
-        assert str(error).isprintable()
-        return
+    everything = films_or_refusal(path)
     assert all((row.item is None) == (row.error is not None) for row in rows_of(everything))
     assert all("\n" not in (row.item.fields["title"] if row.item else "") for row in rows_of(everything))
 
@@ -773,13 +769,10 @@ def test_whatever_befalls_a_zip_only_an_input_error_ever_leaves(export, data):
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
-    try:
-        list(read_films([path]))
-    except InputError as error:
-        assert str(error).isprintable()
+    films_or_refusal(path)
 
 
-CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n\x1a"), max_size=12)
+CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

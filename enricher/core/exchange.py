@@ -142,20 +142,24 @@ def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
         journey.retries += 1
 
 
+def _reply(asked: Request | Compute, rules: Rules, journey: Journey) -> Steps[Any]:
+    """What a recipe is sent for what it yielded."""
+    match asked:
+        case Request():
+            return (yield from exchange(asked, rules, journey))
+        case Compute():
+            return (yield asked)
+    raise TypeError(f"a recipe yields Request or Compute, not {type(asked).__name__}")
+
+
 def follow(item: Item, recipe: Recipe, rules: Rules, journey: Journey) -> Steps[Conclusion]:
     """One item through its recipe: what the recipe concludes. Raises what the exchange and the recipe raise."""
     flow = recipe(item)
     try:
         asked = next(flow)
         while True:
-            reply: object
             try:
-                if isinstance(asked, Request):
-                    reply = yield from exchange(asked, rules, journey)
-                elif isinstance(asked, Compute):
-                    reply = yield asked
-                else:
-                    raise TypeError(f"a recipe yields Request or Compute, not {type(asked).__name__}")
+                reply = yield from _reply(asked, rules, journey)
             except Exception as error:
                 if not isinstance(error, ExchangeError) and not isinstance(asked, Compute):
                     raise

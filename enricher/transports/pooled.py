@@ -30,7 +30,7 @@ from urllib3.util import Timeout
 
 from ..errors import Cause, TransportError
 from ..model import Request, Response, Service
-from .translate import Route, address, is_distrust, keep_out_of_logs, route_of
+from .translate import Route, address, is_distrust, keep_out_of_logs, route_of, trust_in
 
 WATCH_EVERY_S = 0.25
 """How often the watchdog looks, seconds: a deadline is kept to within this."""
@@ -149,8 +149,8 @@ def cause_of(error: BaseException) -> Cause:
         return "timeout"
     if is_distrust(error):
         return "certificate not trusted"
-    if isinstance(error, urllib3.exceptions.LocationParseError | requests.exceptions.InvalidURL):
-        return "not allowed"
+    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
+        return "not allowed"  # the address, the key or the proxy can't be; an InvalidHeader is the server's fault
     return "connection lost"
 
 
@@ -192,6 +192,8 @@ class PooledTransport:
             # The one look at the environment: proxies (NO_PROXY heeded) and the CA bundle. No .netrc, no cookies.
             about = self._session.merge_environment_settings(service.base_url, {}, None, None, None)
             proxied = requests.utils.select_proxy(service.base_url, about["proxies"]) is not None
+            if isinstance(about["verify"], str) and service.base_url.startswith("https"):
+                trust_in(about["verify"])  # told here, in plain words, rather than by each connection
             way = self._ways[service.name] = _Way(
                 service,
                 route,
@@ -219,20 +221,25 @@ class PooledTransport:
         :raises TransportError: if no whole answer came, within the service's `timeout_s` and `max_bytes`.
         """
         with self._slots:
+            if self._closed.is_set():  # it was closed while this one waited for its turn
+                raise TransportError("connection lost", sent_at=(now := self._clock()), failed_at=now)
             return self._send(request)
 
     def _send(self, request: Request) -> Response:
         service = request.service
-        _, route, headers, proxies, verify, timeout = self._way(service)
+        sent_at = self._clock()
         prepared = requests.PreparedRequest()
         prepared.method = request.method
-        prepared.url = address(request, route)
+        try:
+            _, route, headers, proxies, verify, timeout = self._way(service)
+            prepared.url = address(request, route)
+        except (OSError, ValueError) as error:
+            raise TransportError(cause_of(error), sent_at=sent_at, failed_at=self._clock()) from None
         prepared.headers = headers
         if request.body:
             prepared.body = request.body
             prepared.headers = headers.copy()
             prepared.headers["Content-Length"] = str(len(request.body))
-        sent_at = self._clock()
         flight = _Flight(sent_at + service.timeout_s)
         number = next(self._numbers)
         self._flights[number] = flight

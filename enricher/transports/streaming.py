@@ -19,7 +19,10 @@ from yarl import URL
 
 from ..errors import Cause, TransportError
 from ..model import Request, Response, Service
-from .translate import Route, address, is_distrust, keep_out_of_logs, route_of
+from .translate import Route, address, is_distrust, keep_out_of_logs, route_of, trust_in
+
+LONGEST_HEADER_BYTES = 65_536
+"""As http.client has it under the pooled transport; aiohttp's own 8,190 are less than some servers' policies need."""
 
 
 class _Way(NamedTuple):
@@ -38,8 +41,8 @@ def cause_of(error: BaseException) -> Cause:
         return "timeout"
     if is_distrust(error) or isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "certificate not trusted"
-    if isinstance(error, aiohttp.InvalidURL):
-        return "not allowed"
+    if isinstance(error, ValueError | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return "not allowed"  # the address, the key or the proxy can't be
     return "connection lost"
 
 
@@ -47,9 +50,17 @@ def _trust(service: Service) -> ssl.SSLContext | bool:
     if not service.base_url.startswith("https"):
         return True
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    bundle = bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH
-    folder = os.path.isdir(bundle)  # noqa: PTH112  # a string from the environment, handed on as it is
-    return ssl.create_default_context(capath=bundle) if folder else ssl.create_default_context(cafile=bundle)
+    return trust_in(bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH)
+
+
+def _proxy(service: Service) -> str | None:
+    told = requests.utils.select_proxy(service.base_url, requests.utils.get_environ_proxies(service.base_url))
+    if told is None:
+        return None
+    proxy: str = requests.utils.prepend_scheme_if_needed(told, "http")  # type: ignore[no-untyped-call]
+    if not proxy.startswith("http"):
+        raise ValueError("neither aiohttp nor a plain requests speaks SOCKS")
+    return proxy
 
 
 class StreamingTransport:
@@ -83,6 +94,8 @@ class StreamingTransport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,
                 trust_env=False,
+                max_line_size=LONGEST_HEADER_BYTES,
+                max_field_size=LONGEST_HEADER_BYTES,
             )
             self._session._retry_connection = False  # noqa: SLF001  # there is no public switch (aiohttp 3.14)
         return self._session
@@ -90,11 +103,10 @@ class StreamingTransport:
     def _way(self, service: Service) -> _Way:
         way = self._ways.get(service.name)
         if way is None or way.service is not service:
-            proxies = requests.utils.get_environ_proxies(service.base_url)
             way = self._ways[service.name] = _Way(
                 service,
                 route_of(service, self._keys.get(service.name)),
-                requests.utils.select_proxy(service.base_url, proxies),
+                _proxy(service),
                 _trust(service),
                 aiohttp.ClientTimeout(total=service.timeout_s),
             )
@@ -110,9 +122,9 @@ class StreamingTransport:
 
     async def _send(self, request: Request) -> Response:
         service = request.service
-        _, route, proxy, trust, timeout = self._way(service)
         sent_at = self._clock()
         try:
+            _, route, proxy, trust, timeout = self._way(service)
             async with self._open().request(
                 request.method,
                 URL(address(request, route), encoded=True),

@@ -6,6 +6,7 @@ The key is added here, last, and leaves only towards the wire.
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,18 @@ def address(request: Request, route: Route) -> str:
     return f"{url}{'&' if request.params else '?'}{route.query}"
 
 
+def trust_in(bundle: str) -> ssl.SSLContext:
+    """A context that trusts those whom a file or a folder of certificates vouches for.
+
+    :raises ssl.SSLCertVerificationError: if there is no such bundle, or nothing in it: then nobody can be trusted.
+    """
+    folder = os.path.isdir(bundle)  # noqa: PTH112  # a string from the environment, handed on as it is
+    try:
+        return ssl.create_default_context(capath=bundle) if folder else ssl.create_default_context(cafile=bundle)
+    except OSError:
+        raise ssl.SSLCertVerificationError(f"no certificates in {bundle}") from None
+
+
 def chain(error: BaseException) -> Iterator[BaseException]:
     """The exception and all that it was raised from or holds, each once."""
     seen: set[int] = set()
@@ -65,7 +78,9 @@ def is_distrust(error: BaseException) -> bool:
 
 
 class Redact(logging.Filter):
-    """Keeps keys out of another library's log lines: urllib3 logs each address at DEBUG, query and all."""
+    """Keeps keys out of another library's log lines: urllib3 logs each address at DEBUG, query and all, and at WARNING
+    that of an answer with broken headers.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,10 +96,14 @@ class Redact(logging.Filter):
 
 
 REDACT = Redact()
-"""On urllib3's logger from the first transport on that holds a key."""
+"""On urllib3's loggers from the first transport on that holds a key."""
+
+_TALKATIVE = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
+"""Those that name an address. A filter holds for one logger, not for those below it."""
 
 
 def keep_out_of_logs(key: str) -> None:
     """From now on this key is blotted out in the log lines of the libraries below us."""
     REDACT.secrets |= {key, quote_plus(key)}
-    logging.getLogger("urllib3.connectionpool").addFilter(REDACT)
+    for name in _TALKATIVE:
+        logging.getLogger(name).addFilter(REDACT)

@@ -48,8 +48,9 @@ ONLY_SMALL_WORDS = 93.0
 PART_OF_NAME = 87.0
 """From here on one title is the other's head or tail."""
 
-ALIKE = 78.0
-"""From here on a similar spelling (0.86 × a ratio of 91) is believed, with the same year and without a rival."""
+ALIKE = 80.0
+"""From here on a similar spelling (0.86 × a ratio of 93: one letter of ten) is believed, in the very year and without a
+rival."""
 
 WELL_KNOWN_VOTES = 1000
 """A film with so many votes is meant by a title without a year, if no other of that name is on the first two pages."""
@@ -500,10 +501,10 @@ def _beyond_doubt(wish: Wanted, one: Scored, *, everywhere: bool) -> bool:
     return one.agreed > bool(wish.other_names) and (everywhere or one.film.votes >= WELL_KNOWN_VOTES)
 
 
-def believable(wish: Wanted, ranked: list[Scored]) -> Scored | None:
+def believable(ranked: list[Scored]) -> Scored | None:
     """The film to believe in where none has the very name: nearly the name, the very year, and no rival.
 
-    None where the year is unknown, and where a second film is as near or has the very name a year apart.
+    None where a year is unknown, and where a second film is as near or has the very name a year apart.
     """
     rivals = [one for one in ranked if one.strength >= ALIKE and one.gap in (0, 1)]
     best = next((one for one in rivals if one.gap == 0), None)

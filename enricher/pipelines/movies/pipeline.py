@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from enricher.model import Pipeline, Request, Window
-
+from ...model import Pipeline, Request, Window
 from .recipe import NO_SUCH_FILM, movie_recipe
 from .record import COLUMNS, TABLES, tables_of
 from .service import BASE_URL, WINDOWS, tmdb

@@ -21,7 +21,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from enricher.model import Table
+from ...model import Table
 
 COLUMNS: tuple[str, ...] = (
     "tmdb_id",
@@ -147,7 +147,10 @@ def _cast(details: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _once(people: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each person once, the first time: TMDB lists an actor again for a second part."""
-    return list({(person["person_id"], person["name"]): person for person in reversed(list(people))}.values())[::-1]
+    first: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for person in people:
+        first.setdefault((person["person_id"], person["name"]), person)
+    return list(first.values())
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -19,7 +19,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal
 
-from enricher.model import (
+from ...model import (
     Accept,
     KeyPlace,
     Lifetime,

@@ -1,0 +1,263 @@
+"""Verdicts are a table: an answer goes in, what to do comes out."""
+
+import json
+import time
+
+import pytest
+from core_world import FILMS, answered, body_of, get
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enricher.core.retry import Backoff, judge, judge_error, parse_json, retry_after_s
+from enricher.errors import CAUSES, TransportError
+from enricher.model import Accept, Refuse, RefuseKey, Response, Retry, Service
+
+OPEN = Service("open", "https://open.test")
+NOON = "Wed, 21 Oct 2015 12:00:00 GMT"
+NOON_UNIX = 1445428800.0
+
+chances = st.floats(0.0, 1.0, exclude_max=True)
+backoffs = st.builds(
+    Backoff,
+    base_s=st.floats(1e-3, 5.0),
+    factor=st.floats(1.0, 4.0),
+    cap_s=st.floats(0.01, 60.0),
+)
+
+
+# ── verdicts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("response", "verdict"),
+    [
+        (answered(200), Accept()),
+        (answered(203), Accept()),
+        (answered(200, body=b"[]"), Accept()),
+        (answered(200, body=b"0"), Accept()),
+        (answered(200, body=b"<html>busy</html>"), Retry("not JSON")),
+        (answered(200, body=b'{"cut": '), Retry("not JSON")),
+        (answered(200, body=b""), Retry("not JSON")),
+        (answered(200, body=b"null"), Retry("not JSON")),
+        (answered(200, body=b"\xff\xfe\xfa"), Retry("not JSON")),
+        (answered(408), Retry("HTTP 408")),
+        (answered(425), Retry("HTTP 425")),
+        (answered(429), Retry("HTTP 429", None, pause=True)),
+        (answered(429, retry_after="3"), Retry("HTTP 429", 3.0, pause=True)),
+        (answered(429, retry_after="soon"), Retry("HTTP 429", None, pause=True)),
+        (answered(429, body=b"<html>"), Retry("HTTP 429", None, pause=True)),
+        (answered(500), Retry("HTTP 500")),
+        (answered(500, retry_after="3"), Retry("HTTP 500", 3.0)),
+        (answered(502), Retry("HTTP 502")),
+        (answered(503), Retry("HTTP 503")),
+        (answered(503, retry_after="0"), Retry("HTTP 503", 0.0, pause=True)),
+        (answered(503, retry_after="3"), Retry("HTTP 503", 3.0, pause=True)),
+        (answered(503, retry_after="soon"), Retry("HTTP 503")),
+        (answered(504), Retry("HTTP 504")),
+        (answered(401), RefuseKey("HTTP 401")),
+        (answered(400), Refuse("HTTP 400")),
+        (answered(403), Refuse("HTTP 403")),
+        (answered(404), Refuse("HTTP 404")),
+        (answered(410, retry_after="3"), Refuse("HTTP 410")),
+        (answered(501), Refuse("HTTP 501")),
+        (answered(301), Refuse("HTTP 301")),
+        (answered(304), Refuse("HTTP 304")),
+        (answered(100), Refuse("HTTP 100")),
+    ],
+    ids=lambda value: f"{value.status} {dict(value.headers)} {value.body!r}" if isinstance(value, Response) else None,
+)
+def test_the_verdict_on(response, verdict):
+    assert judge(get("/movie/1"), response)[0] == verdict
+
+
+def test_the_data_comes_with_the_verdict():
+    assert judge(get("/movie/1"), answered(200, {"id": 7})) == (Accept(), {"id": 7})
+    assert judge(get("/movie/1"), answered(404, {"code": 34})) == (Refuse("HTTP 404"), {"code": 34})
+    assert judge(get("/movie/1"), answered(404, body=b"<p>")) == (Refuse("HTTP 404"), None)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b'{"a": 1}'])
+def test_a_request_for_bytes_takes_any_body_and_parses_none(body):
+    assert judge(get("/page", expects="bytes"), answered(200, body=body)) == (Accept(), None)
+
+
+def test_a_401_of_a_service_without_a_key_is_this_requests_own_affair():
+    """There is no key that could be refused: the job goes on."""
+    assert judge(get("/page", service=OPEN), answered(401))[0] == Refuse("HTTP 401")
+
+
+def test_a_body_that_is_nested_too_deep_is_no_json():
+    """A stranger's body may not crash the interpreter, nor the job."""
+    for deep in (b"[" * 200_000, b'{"a":' * 200_000, b"[" * 200_000 + b"]" * 200_000):
+        assert parse_json(deep) is None
+    assert judge(get("/movie/1"), answered(200, body=b"[" * 200_000))[0] == Retry("not JSON")
+
+
+def test_a_number_with_too_many_digits_is_no_json():
+    assert parse_json(b"9" * 5_000) is None
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_parsed_or_are_no_json(body):
+    parse_json(body)
+
+
+# ── what the service means by it ────────────────────────────────────────────────────────────────────────────────────
+
+
+def classifying(verdict, place_key=None):
+    seen = []
+
+    def classify(request, response, data):
+        seen.append((request.path, response.status, data))
+        return verdict
+
+    return Service("own", "https://own.test", classify=classify, place_key=place_key), seen
+
+
+@pytest.mark.parametrize(
+    "verdict", [Accept(missing=True), Retry("busy", 4.0, pause=True), Refuse("no"), RefuseKey("bad key")]
+)
+@pytest.mark.parametrize("status", [200, 401, 404, 429, 503])
+def test_the_services_own_word_goes_before_the_general_rules(verdict, status):
+    service, _ = classifying(verdict)
+    assert judge(get("/x", service=service), answered(status, {"code": 34})) == (verdict, {"code": 34})
+
+
+@pytest.mark.parametrize("status", [200, 404, 429])
+def test_where_the_service_has_no_word_the_general_rules_hold(status):
+    service, seen = classifying(None)
+    assert judge(get("/x", service=service), answered(status, {"a": 1})) == judge(get("/x"), answered(status, {"a": 1}))
+    assert seen == [("/x", status, {"a": 1})]
+
+
+def test_the_service_is_not_asked_about_a_success_that_is_no_json():
+    """Its word would be about data that is not there."""
+    service, seen = classifying(Accept())
+    assert judge(get("/x", service=service), answered(200, body=b"<html>"))[0] == Retry("not JSON")
+    assert seen == []
+
+
+def test_the_service_is_asked_about_a_failure_that_is_no_json_and_about_bytes():
+    service, seen = classifying(Refuse("gone"))
+    assert judge(get("/x", service=service), answered(404, body=b"<html>")) == (Refuse("gone"), None)
+    assert judge(get("/x", service=service, expects="bytes"), answered(200, body=b"<html>")) == (Refuse("gone"), None)
+    assert seen == [("/x", 404, None), ("/x", 200, None)]
+
+
+def test_every_cause_of_a_lost_attempt_has_a_verdict():
+    assert {cause: judge_error(TransportError(cause)) for cause in CAUSES} == {
+        "connection lost": Retry("connection lost"),
+        "timeout": Retry("timeout"),
+        "too large": Refuse("too large"),
+        "certificate not trusted": Refuse("certificate not trusted"),
+        "not allowed": Refuse("not allowed"),
+    }
+
+
+# ── Retry-After ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_s"),
+    [
+        ("", None),
+        ("   ", None),
+        ("0", 0.0),
+        ("3", 3.0),
+        (" 3 ", 3.0),
+        ("003", 3.0),
+        ("1.5", 1.5),
+        ("1.", None),
+        (".5", None),
+        ("-3", None),
+        ("+3", None),
+        ("1e3", None),
+        ("3 s", None),
+        ("3, 3", None),
+        ("soon", None),
+        ("nan", None),
+        ("inf", None),
+        ("٣", None),  # a digit, but none that HTTP knows
+        ("86400", 86400.0),
+        ("999999999", 999999999.0),
+        ("1700000000", None),  # 53 years: somebody means a date
+        ("9" * 400, None),
+        ("Wed, 21 Oct 2015 12:00:05 GMT", 5.0),
+        ("Wed, 21 Oct 2015 11:59:00 GMT", 0.0),
+        ("Wednesday, 21-Oct-15 12:00:05 GMT", 5.0),
+        ("Wed Oct 21 12:00:05 2015", 5.0),
+        ("Wed, 21 Oct 2015 12:00:05 -0000", 5.0),
+        ("Wed, 21 Oct 2015 14:00:05 +0200", 5.0),
+        ("Wed, 32 Oct 2015 12:00:05 GMT", None),
+        ("Wed, 21 Oct 99999 12:00:05 GMT", None),
+        ("Wed, 21 Oct 2015 12:00:05 +9999", None),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_retry_after(text, expected_s, zone, monkeypatch):
+    """In whatever zone this machine stands: a date without one is GMT (RFC 9110, 5.6.7 knows such dates)."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert retry_after_s(answered(429, date=NOON, retry_after=text)) == expected_s
+        assert retry_after_s(answered(429, wall_at=NOON_UNIX, retry_after=text)) == expected_s
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_date_is_held_against_the_services_own_clock():
+    """Its clock may be an hour off ours: what counts is how long it asks for."""
+    asked = answered(429, date=NOON, wall_at=NOON_UNIX + 3600.0, retry_after="Wed, 21 Oct 2015 12:00:30 GMT")
+    assert retry_after_s(asked) == 30.0
+
+
+@pytest.mark.parametrize("date", ["yesterday", "", "21"])
+def test_a_date_is_held_against_ours_where_the_service_has_none_that_can_be_read(date):
+    asked = answered(429, date=date, wall_at=NOON_UNIX, retry_after="Wed, 21 Oct 2015 12:00:30 GMT")
+    assert retry_after_s(asked) == 30.0
+
+
+@given(st.text(max_size=40))
+def test_no_text_of_a_header_is_too_strange(text):
+    after_s = retry_after_s(answered(429, date=text, retry_after=text))
+    assert after_s is None or after_s >= 0.0
+
+
+# ── how long to wait ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(backoffs, st.integers(1, 100), st.floats(0.0, 1e9), chances)
+def test_what_the_service_asked_for_is_never_undercut(backoff, attempt, after_s, chance):
+    """Jitter only lengthens it, and no cap shortens it."""
+    assert backoff.delay_s(attempt, after_s, lambda: chance) >= after_s
+    assert backoff.pause_s(attempt, after_s, lambda: chance) >= after_s
+
+
+@given(backoffs, st.integers(1, 100), chances)
+def test_the_jitter_is_full_and_stays_below_the_cap(backoff, attempt, chance):
+    least, most = (backoff.delay_s(attempt, None, lambda value=value: value) for value in (0.0, 1.0))
+    assert least == 0.0
+    assert most <= backoff.cap_s
+    assert least <= backoff.delay_s(attempt, None, lambda: chance) <= most
+
+
+@given(backoffs, st.integers(1, 100), chances)
+def test_a_pause_for_all_is_at_least_the_exponential_itself(backoff, attempt, chance):
+    """Nobody gains from all coming back early: full jitter is for one alone."""
+    most = backoff.delay_s(attempt, None, lambda: 1.0)
+    assert most <= backoff.pause_s(attempt, None, lambda: chance) <= most + backoff.base_s / 2
+
+
+@pytest.mark.parametrize(("attempt", "most_s"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, 30.0), (50, 30.0)])
+def test_each_wait_may_be_twice_as_long_as_the_one_before(attempt, most_s):
+    assert Backoff().delay_s(attempt, None, lambda: 1.0) == most_s
+
+
+def test_the_services_lifetimes_and_keys_are_not_asked_for_a_verdict():
+    """A verdict is a function of the request and its answer, and so it can be printed."""
+    assert repr(judge(get("/x", service=FILMS), answered(429, retry_after="3"))[0]) == (
+        "Retry(reason='HTTP 429', after_s=3.0, pause=True)"
+    )
+    assert json.loads(body_of({"a": 1})) == {"a": 1}
