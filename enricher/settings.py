@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -52,6 +52,16 @@ def parse_rate(text: str) -> tuple[Window, ...]:
             raise ValueError(text)
         windows.append(Window(limit, period_s))
     return tuple(windows)
+
+
+def rate_text(windows: Iterable[Window]) -> str:
+    """Windows in the words of `parse_rate`.
+
+    >>> rate_text(parse_rate("40/10s,35/s")), rate_text(())
+    ('40/10s,35/s', 'none')
+    """
+    parts = (f"{one.limit}/{'' if one.period_s == 1 else f'{one.period_s:g}'}s" for one in windows)
+    return ",".join(parts) or "none"
 
 
 class Settings(BaseSettings):

@@ -126,6 +126,7 @@ def _tell_plan(
     """What a run would ask for. Nothing is sent, and the database is not written to."""
     import json
 
+    from ..settings import rate_text
     from .planning import look_ahead
     from .watching import duration
 
@@ -140,7 +141,7 @@ def _tell_plan(
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return 0
-    rate = settings.rate or "35/s"
+    rate = rate_text(pipeline.services[0].windows)
     click.echo(
         f"{facts['rows']:,} rows, {facts['films']:,} distinct films, {facts['already_known']:,} already known.\n"
         f"{facts['requests_needed']:,} requests needed: about {duration(forecast.elapsed_s)} at {rate}, "

@@ -22,7 +22,7 @@ from ..engine import Engine, Tally, plan
 from ..errors import ServiceDown
 from ..export import Format, write_export
 from ..model import Job, Pipeline
-from ..modes.performer import Stop
+from ..modes.performer import Attempt, Stop
 from ..store import Store
 from .review import Decision, write_review
 from .watching import Watch, console, summary, summary_table
@@ -30,6 +30,7 @@ from .watching import Watch, console, summary, summary_table
 if TYPE_CHECKING:
     from ..settings import Settings
 
+LOG = logging.getLogger("enricher")
 TICK_S = 0.1
 END_WITHIN_S = 4.0
 """How long we wait for the run to end after Ctrl-C, seconds: its grace time and a commit."""
@@ -52,14 +53,27 @@ class Wish:
 
 
 def set_up_logging(level: str, verbose: int) -> None:
-    """Our own log lines on stderr: `-v` tells of each retry, `-vv` of each request. No library below us is let speak."""
+    """Our own log lines on stderr: `-v` tells of each retry, `-vv` of each request (`log_attempt`). No library below us is
+    let speak, so nothing here ever sees a key.
+    """
     from rich.logging import RichHandler
 
-    logger = logging.getLogger("enricher")
-    logger.setLevel({0: level.upper(), 1: "INFO"}.get(verbose, "DEBUG"))
-    if not logger.handlers:
-        logger.addHandler(RichHandler(console=console(), show_path=False, show_time=False, rich_tracebacks=False))
-        logger.propagate = False
+    LOG.setLevel({0: level.upper(), 1: "INFO"}.get(verbose, "DEBUG"))
+    LOG.propagate = False
+    LOG.handlers = [RichHandler(console=console(), show_path=False, show_time=False, markup=False)]
+
+
+def log_attempt(attempt: Attempt) -> None:
+    """Tell of one attempt: what was asked, how long it took, and what was wrong where anything was."""
+    request = attempt.request
+    asked = " ".join([request.method, request.path, *(f"{name}={value}" for name, value in request.params.items())])
+    took = f"waited {attempt.granted_at - attempt.ready_at:.3f} s, took {attempt.done_at - attempt.sent_at:.3f} s"
+    if not attempt.reason:
+        LOG.debug("%s: answered (%s)", asked, took)
+    elif attempt.pause_s:
+        LOG.info("%s: %s, everybody waits %.1f s (%s)", asked, attempt.reason, attempt.pause_s, took)
+    else:
+        LOG.info("%s: %s (%s)", asked, attempt.reason, took)
 
 
 def run_job(
@@ -80,6 +94,7 @@ def run_job(
     from ..core.circuit import Patience
     from ..core.gate import Gate
     from ..core.retry import Backoff
+    from ..settings import rate_text
 
     read = pipeline.read
     assert read is not None  # noqa: S101  # a pipeline of the command line reads lists
@@ -101,6 +116,7 @@ def run_job(
             backoff=backoff,
             memory_bytes=round(settings.l1_size_mb * 1_000_000),
             refresh=wish.refresh,
+            observe=log_attempt if LOG.isEnabledFor(logging.INFO) else None,
             gate=Gate(patience=Patience(outage_s=settings.outage_s)),
         ) as engine:
             tally = Tally(total=_todo_count(store, job))
@@ -109,7 +125,7 @@ def run_job(
             count = write_review(wish.review, store.unresolved(job.id))
             click.echo(f"{wish.review}: {count:,} {wish.noun} to look at; decide there, then --decisions", err=True)
         write_table(store, job, pipeline, wish.out, settings.spreadsheet_safe, to_stdout=not wish.as_json)
-        facts = summary(tally, store.counts(job.id), settings.rate or "default")
+        facts = summary(tally, store.counts(job.id), rate_text(pipeline.services[0].windows))
         if wish.as_json:
             click.echo(json.dumps({"job": job.id, **facts}, ensure_ascii=False, indent=2))
         elif wish.progress:

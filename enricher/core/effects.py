@@ -56,9 +56,13 @@ class Send:
 
 @dataclass(slots=True)
 class Report:
-    """What became of the attempt that `ticket` let through; `done_at` is when its answer was there (or it failed)."""
+    """What became of the attempt that `ticket` let through, sent at `sent_at` and over (answered or failed) at `done_at`.
+
+    `reason` is why the answer was not good enough, "" where it was.
+    """
 
     ticket: Ticket
+    sent_at: float
     done_at: float
     health: Health
     pause_s: float = 0.0

@@ -109,23 +109,22 @@ def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
         try:
             response = yield from Send(request)
         except TransportError as error:
-            verdict, data, done_at, took_s = judge_error(error), None, error.failed_at, error.failed_at - error.sent_at
+            verdict, data, sent_at, done_at = judge_error(error), None, error.sent_at, error.failed_at
             health = Health.NO_NEWS if isinstance(verdict, Refuse) else Health.FAILING
         else:
-            (verdict, data), done_at = judge(request, response), response.done_at
-            took_s = done_at - response.sent_at
+            (verdict, data), sent_at, done_at = judge(request, response), response.sent_at, response.done_at
             health = Health.FAILING if response.status >= 500 and isinstance(verdict, Retry) else Health.ALIVE
-        journey.service_s += took_s
-        journey.spent_s += took_s
+        journey.service_s += done_at - sent_at
+        journey.spent_s += done_at - sent_at
         if isinstance(verdict, Accept):
-            yield from Report(ticket, done_at, health)
+            yield from Report(ticket, sent_at, done_at, health)
             return Answer(response.status, data, response.body, verdict.missing)
         journey.tries.append(f"{request.kind}: {verdict.reason}")
         if isinstance(verdict, Retry) and verdict.pause:
             pause_s = backoff.pause_s(max(attempt, 1), verdict.after_s, rules.chance)
-            yield from Report(ticket, done_at, Health.NO_NEWS, pause_s, verdict.reason)
+            yield from Report(ticket, sent_at, done_at, Health.NO_NEWS, pause_s, verdict.reason)
         else:
-            yield from Report(ticket, done_at, health)
+            yield from Report(ticket, sent_at, done_at, health, reason=verdict.reason)
         if isinstance(verdict, RefuseKey):
             raise KeyRefused(request.service.name, verdict.reason)
         if isinstance(verdict, Refuse):

@@ -125,7 +125,7 @@ class Rehearsal:
             case Send(request):
                 self._send(flow, request)
                 return False
-            case Report(ticket, done_at, health, pause_s, reason):
+            case Report(ticket, _, done_at, health, pause_s, reason):
                 self._gate.report(ticket, done_at, health, pause_s, reason)
             case Recall(key, lifetime):
                 found = self._settled.get(key) or self._recall(key)

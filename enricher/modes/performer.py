@@ -20,7 +20,7 @@ from ..core.effects import Effect, Lead, Permit, Recall, Report, Send, Settle, W
 from ..core.gate import Again, Gate, Ticket
 from ..errors import Interrupted
 from ..memory import Memory
-from ..model import Compute, Item, Outcome, Request, Response, Service
+from ..model import Compute, Item, Outcome, Request, Response
 from ..processes import Processes
 
 T = TypeVar("T")
@@ -81,12 +81,20 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request's way, for who measures: seconds on the monotonic clock. Queueing is `granted_at` − `ready_at`."""
+    """One attempt at a request, for who watches or measures. Times are seconds on the monotonic clock.
 
-    service: Service
+    It was ready to leave at `ready_at`, was let go at `granted_at`, left at `sent_at` and was over at `done_at`: waiting
+    for the quota is `granted_at` − `ready_at`, the service's time `done_at` − `sent_at`. `reason` is why it was not good
+    enough, "" where it was; `pause_s` is for how long everybody holds back because of it.
+    """
+
+    request: Request
     ready_at: float
     granted_at: float
+    sent_at: float
     done_at: float
+    reason: str
+    pause_s: float
     probe: bool
 
 
@@ -99,13 +107,14 @@ class Nap:
 
 
 class Held:
-    """What a flow holds."""
+    """What a flow holds, and what it sent last."""
 
-    __slots__ = ("lead", "ticket")
+    __slots__ = ("lead", "request", "ticket")
 
     def __init__(self) -> None:
         self.ticket: Ticket | None = None
         self.lead: str | None = None
+        self.request: Request | None = None
 
 
 class Performer:
@@ -145,10 +154,13 @@ class Performer:
                 if isinstance(verdict, Again):
                     return Nap(verdict.seconds, again=True)
                 return ticket
-            case Report(ticket, done_at, health, pause_s, reason):
+            case Send(request):
+                held.request = request
+                return effect  # the mode has the transport
+            case Report(ticket, _, done_at, health, pause_s, reason):
                 held.ticket = None
-                if self._observe is not None:
-                    self._observe(_attempt(ticket, done_at))
+                if self._observe is not None and held.request is not None:
+                    self._observe(_attempt(held.request, effect))
                 self.gate.report(ticket, done_at, health, pause_s, reason)
                 return None
             case Recall(key, lifetime):
@@ -162,8 +174,8 @@ class Performer:
                 return None
             case Wait(seconds):
                 return Nap(seconds, again=False)
-            case Send() | Compute():
-                return effect  # the mode has the transport, and waits for the processes in its own way
+            case Compute():
+                return effect  # a mode waits for the processes in its own way
 
     def give_back(self, held: Held) -> None:
         """The flow has ended: give back what it still holds."""
@@ -175,9 +187,20 @@ class Performer:
             held.lead = None
 
 
-def _attempt(ticket: Ticket, done_at: float) -> Attempt:
-    granted_at = ticket.granted_at or done_at
-    return Attempt(ticket.service, ticket.asked_at or granted_at, granted_at, done_at, ticket.probe)
+def _attempt(request: Request, report: Report) -> Attempt:
+    ticket = report.ticket
+    granted_at = report.sent_at if ticket.granted_at is None else ticket.granted_at
+    ready_at = granted_at if ticket.asked_at is None else ticket.asked_at
+    return Attempt(
+        request,
+        ready_at,
+        granted_at,
+        report.sent_at,
+        report.done_at,
+        report.reason,
+        report.pause_s,
+        ticket.probe,
+    )
 
 
 class Feed(Iterator[Item]):
