@@ -302,24 +302,39 @@ def test_without_a_year_one_name_must_be_the_only_one_and_every_page_read():
     assert _held(wanted("House (Hausu)"), films) == []
 
 
+def believed(wish, *films, everywhere=True):
+    one = believable(rank(wish, films), everywhere=everywhere)
+    return one and one.film
+
+
 def test_a_part_of_the_name_is_believed_in_the_very_year_and_without_a_rival():
     wish = wanted("Birdman", 2014)
     birdman = Film(1, "Birdman or (The Unexpected)", ("Birdman or (The Unexpected)",), 2014)
     late = Film(2, "Birdman: Again", ("Birdman: Again",), 2015)
     same = Film(3, "Birdman: Again", ("Birdman: Again",), 2014)
     named = Film(4, "Birdman", ("Birdman",), 2013)
-    assert believable(rank(wish, [birdman, late])).film == birdman
-    assert believable(rank(wish, [late])) is None
-    assert believable(rank(wish, [birdman, same])) is None
-    assert believable(rank(wish, [birdman, named])) is None
-    assert believable(rank(wanted("Birdman"), [birdman])) is None
+    assert believed(wish, birdman, late) == birdman
+    assert believed(wish, late) is None
+    assert believed(wish, birdman, same) is None
+    assert believed(wish, birdman, named) is None
+    assert believed(wanted("Birdman"), birdman) is None
 
 
 def test_an_article_is_less_of_a_difference_than_a_subtitle():
     wish = wanted("American", 2010)
     film = Film(1, "The American", ("The American",), 2010)
     other = Film(2, "American: The Bill Hicks Story", ("American: The Bill Hicks Story",), 2010)
-    assert believable(rank(wish, [other, film])).film == film
+    assert believed(wish, other, film) == film
+
+
+def test_a_missing_article_is_believed_a_year_off_but_only_where_no_search_was_narrowed_to_the_year():
+    wish = wanted("American", 2011)
+    film = Film(1, "The American", ("The American",), 2010)
+    later = Film(2, "An American", ("An American",), 2012)
+    assert believed(wish, film) == film
+    assert believed(wish, film, everywhere=False) is None
+    assert believed(wish, film, later) is None
+    assert believed(wanted("American", 2012), film) is None
 
 
 # ── whole films, asked of a world ───────────────────────────────────────────────────────────────────────────────────

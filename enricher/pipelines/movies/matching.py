@@ -501,13 +501,16 @@ def _beyond_doubt(wish: Wanted, one: Scored, *, everywhere: bool) -> bool:
     return one.agreed > bool(wish.other_names) and (everywhere or one.film.votes >= WELL_KNOWN_VOTES)
 
 
-def believable(ranked: list[Scored]) -> Scored | None:
+def believable(ranked: list[Scored], *, everywhere: bool) -> Scored | None:
     """The film to believe in where none has the very name: nearly the name, the very year, and no rival.
 
-    None where a year is unknown, and where a second film is as near or has the very name a year apart.
+    A neighbouring year is believed of a name that lacks small words only, and where `everywhere` was searched (as in
+    `holders`). None where a year is unknown, and where a second film is as near or has the very name a year apart.
     """
     rivals = [one for one in ranked if one.strength >= ALIKE and one.gap in (0, 1)]
     best = next((one for one in rivals if one.gap == 0), None)
+    if best is None and everywhere:
+        best = next((one for one in rivals if one.strength >= ONLY_SMALL_WORDS), None)
     if best is None or any(one.same_name or _as_near(one, best) for one in rivals if one is not best):
         return None
     return best
@@ -515,4 +518,4 @@ def believable(ranked: list[Scored]) -> Scored | None:
 
 def _as_near(one: Scored, best: Scored) -> bool:
     # An article is less of a difference than a subtitle: American is The American rather than American: The Bill …
-    return one.gap == 0 and not best.strength >= ONLY_SMALL_WORDS > one.strength
+    return one.gap == best.gap and not best.strength >= ONLY_SMALL_WORDS > one.strength

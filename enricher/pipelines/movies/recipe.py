@@ -176,7 +176,7 @@ class _Inquiry:
         ranked = rank(wish, self.films.values())
         # With a year there is nothing more to be had; without one, unread pages may still hold the same name.
         held = holders(wish, ranked, everywhere=everywhere or wish.year is not None)
-        chosen = believable(ranked) if not held else held[0] if len(held) == 1 else None
+        chosen = believable(ranked, everywhere=everywhere) if not held else held[0] if len(held) == 1 else None
         if chosen is None:
             return _undecided(ranked)
         return (yield from self._found(chosen.film.id, chosen.score))
