@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import queue
 import random
 import threading
 import time
@@ -30,7 +29,8 @@ from .core.exchange import Rules, enrich_item
 from .core.gate import Gate, Hold
 from .core.rehearsal import Rehearsal
 from .core.retry import Backoff
-from .errors import SettingError
+from .errors import Interrupted, SettingError
+from .mailbox import Mailbox
 from .memory import DEFAULT_BYTES, Memory
 from .model import Item, Job, Outcome, Pipeline, Recipe, Remembered, Request, Response, Row, Skipped
 from .modes import asynchronous, threaded
@@ -170,7 +170,7 @@ class Engine:
         :raises KeyRefused, ServiceDown: as the core does.
         """
         stop = stop or Stop()
-        mailbox = _Mailbox(4 * self.slots)
+        mailbox = Mailbox(4 * self.slots)
         thread = threading.Thread(
             target=mailbox.fill,
             args=(lambda: self.work(items, recipe, mailbox, stop),),
@@ -186,19 +186,34 @@ class Engine:
             thread.join()
 
     def ask(self, steps: Steps[T], stop: Stop) -> T:
-        """Carry out one flow in this thread."""
+        """Carry out one flow in this thread.
+
+        :raises Interrupted: if it is told to stop, or is already.
+        """
+        if stop.is_set():
+            raise Interrupted
         return threaded.drive(steps, self._performer(stop), self._transport())
 
     async def ask_async(self, steps: Steps[T], stop: Stop) -> T:
         """Carry out one flow in the engine's own event loop, whatever loop this is awaited in.
 
         So one session serves every loop that a program comes along with, one `asyncio.run` after another.
+
+        :raises Interrupted: if it is told to stop, or is already.
         """
+        if stop.is_set():
+            raise Interrupted
         with self._lock:
             if self._loop is None:
                 self._loop = _LoopThread(self._new_streaming)
-            loop = self._loop
-        return await asyncio.wrap_future(loop.submit(steps, self._performer(stop)))
+            flow = self._loop.submit(steps, self._performer(stop))
+        try:
+            return await asyncio.wrap_future(flow)
+        except asyncio.CancelledError:
+            here = asyncio.current_task()
+            if here is not None and here.cancelling():
+                raise
+            raise Interrupted from None  # not the one who waits was told to end, but the engine's loop
 
     # ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -346,47 +361,6 @@ def _lower(store: Store) -> Callable[[str], tuple[Remembered, float] | None]:
         return None if stored is None else (stored.remembered, stored.stored_at)
 
     return lower
-
-
-class _Mailbox:
-    """Outcomes on their way from the workers to one consumer: a sink at one end, an iterator at the other."""
-
-    def __init__(self, size: int) -> None:
-        self._queue: queue.Queue[Outcome | None] = queue.Queue(size)
-        self._left = threading.Event()  # the consumer has gone: nobody reads any more
-        self._error: BaseException | None = None
-
-    def offer(self, outcome: Outcome) -> bool:
-        try:
-            self._queue.put_nowait(outcome)
-        except queue.Full:
-            return self._left.is_set()
-        return True
-
-    def put(self, outcome: Outcome | None) -> None:
-        while not self._left.is_set():
-            with contextlib.suppress(queue.Full):
-                self._queue.put(outcome, timeout=threaded.POLL_S)
-                return
-
-    def fill(self, work: Callable[[], None]) -> None:
-        """Do the work that fills this mailbox; keep its error for the consumer."""
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001  # it is raised again where the outcomes are read
-            self._error = error
-        finally:
-            self.put(None)
-
-    def leave(self) -> None:
-        """The consumer goes: what comes is dropped from now on."""
-        self._left.set()
-
-    def __iter__(self) -> Iterator[Outcome]:
-        while (outcome := self._queue.get()) is not None:
-            yield outcome
-        if self._error is not None:
-            raise self._error
 
 
 class _LoopThread:

@@ -3,7 +3,6 @@
     EnricherError
     ├── InputError          a list can't be read: says the file, the line if there is one, and what to do
     ├── SettingError        a flag, a variable or a configuration line is wrong: names it, its value and what is allowed
-    ├── MissingExtra        an optional library is not installed: names the extra that brings it
     ├── StoreError          the database can't be used: newer than this program, not a database, locked, read-only
     │   └── JobBusy         another process runs this job just now
     ├── TransportError      one attempt got no whole answer; `cause` is one of CAUSES (translated in transports/ only)
@@ -36,13 +35,6 @@ class InputError(EnricherError):
 
 class SettingError(EnricherError):
     """A setting that can't be used. `str(error)` names the setting, the value given and what is allowed."""
-
-
-class MissingExtra(EnricherError):
-    """A library of an optional extra is missing."""
-
-    def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f"{library} is not installed; install it with: pip install 'enricher[{extra}]'")
 
 
 class StoreError(EnricherError):

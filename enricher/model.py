@@ -92,9 +92,12 @@ class Lifetime:
     missing_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KeyPlace:
-    """Where a key goes in a request: query parameters and headers, added by the transport as the last step."""
+    """Where a key goes in a request: query parameters and headers, added by the transport as the last step.
+
+    It holds the key, so it has no repr.
+    """
 
     params: Mapping[str, str] = NOTHING
     headers: Mapping[str, str] = NOTHING

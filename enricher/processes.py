@@ -5,13 +5,15 @@ The processes are spawned (never forked: this process has threads) when the firs
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 from pebble import ProcessPool
 
+from .errors import Interrupted
 from .model import Compute
 
 WORKERS = 2
@@ -24,6 +26,7 @@ class Processes:
     def __init__(self, workers: int = WORKERS) -> None:
         self._workers = workers
         self._pool: ProcessPool | None = None
+        self._open: set[Future[Any]] = set()
         self._lock = threading.Lock()
 
     def submit(self, work: Compute) -> Future[Any]:
@@ -33,14 +36,18 @@ class Processes:
         with self._lock:
             if self._pool is None:
                 self._pool = ProcessPool(max_workers=self._workers, context=multiprocessing.get_context("spawn"))
-            pool = self._pool
-        future: Future[Any] = pool.schedule(work.function, args=work.args, timeout=work.timeout_s)
+            future: Future[Any] = self._pool.schedule(work.function, args=work.args, timeout=work.timeout_s)
+            self._open.add(future)
+        future.add_done_callback(self._open.discard)
         return future
 
     def close(self) -> None:
-        """End the processes; work that is not done is dropped."""
+        """End the processes; work that is not done is dropped, and its futures end with an error."""
         with self._lock:
             if self._pool is not None:
                 self._pool.stop()  # type: ignore[no-untyped-call]  # pebble annotates its arguments only
                 self._pool.join()
                 self._pool = None
+                for future in list(self._open):  # the pool forgets what it had not begun
+                    with contextlib.suppress(InvalidStateError):  # cancelled just now, by one who waited
+                        future.set_exception(Interrupted())

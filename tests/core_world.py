@@ -19,6 +19,7 @@ FILMS = Service(
     place_key=lambda key: KeyPlace(params={"api_key": key}),
     lifetimes={"detail": LIFETIME},
 )
+ROUNDING_S = 1e-9
 QUICK = Rules(lambda: 0.5, Backoff())
 
 
@@ -84,6 +85,16 @@ def play_one(recipe, world, **more):
     played = play(recipe, world, **more)
     (outcome,) = played.outcomes
     return outcome, played
+
+
+def most_in(window, arrivals):
+    """The most arrivals in any `period_s` seconds, the end not included: as a strict server counts."""
+    most = first = 0
+    for last, at in enumerate(arrivals):
+        while at - arrivals[first] >= window.period_s - ROUNDING_S:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
 
 
 def names(effects):

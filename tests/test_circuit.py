@@ -77,6 +77,14 @@ def test_a_closed_circuit_has_no_probe():
     assert circuit.silent_s(9.0) == 0.0
 
 
+def test_a_circuit_that_closes_holds_nobody_until_its_time_would_have_been_over():
+    """An answer that was under way when it opened says that the host is alive."""
+    circuit = after(*OPEN)
+    assert circuit.ready_in(0.25) == 0.75
+    circuit.succeeded()
+    assert circuit.ready_in(0.25) == 0.0
+
+
 def fail_and_probe(circuit, *probed_at):
     for _ in range(PATIENCE.failures):
         circuit.failed(0.0, probe=False)

@@ -1,7 +1,9 @@
 """The gate: in order, on time, for everyone, and told the time."""
 
+import asyncio
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from core_world import QUICK, answered, asking, get, play
@@ -143,6 +145,88 @@ def test_a_hundred_threads_get_no_more_permits_than_there_are():
     assert (len(gone), gate.waiting()) == (40, 60)
 
 
+class SharedClock:
+    """A virtual clock for real threads and real tasks: it moves to the next moment when all of them sleep."""
+
+    def __init__(self, sleepers):
+        self.now = 0.0
+        self._awake = sleepers
+        self._alarms = []
+        self._lock = threading.Lock()
+
+    def alarm(self, seconds, ring):
+        """Ring after so many seconds; who asked for it sleeps until then."""
+        with self._lock:
+            self._alarms.append((self.now + seconds, ring))
+            self._fell_asleep()
+
+    def leave(self):
+        """One who sleeps no more."""
+        with self._lock:
+            self._fell_asleep()
+
+    def _fell_asleep(self):
+        self._awake -= 1
+        if self._awake or not self._alarms:
+            return
+        self.now = min(when for when, _ in self._alarms)
+        due = [alarm for alarm in self._alarms if alarm[0] == self.now]
+        self._alarms = [alarm for alarm in self._alarms if alarm[0] > self.now]
+        self._awake = len(due)
+        for _, ring in due:
+            ring()
+
+    def sleep(self, seconds):
+        """In a thread."""
+        rung = threading.Event()
+        self.alarm(seconds, rung.set)
+        assert rung.wait(20.0)
+
+    async def sleep_in_a_task(self, seconds):
+        loop = asyncio.get_running_loop()
+        rung = loop.create_future()
+        self.alarm(seconds, lambda: loop.call_soon_threadsafe(rung.set_result, None))
+        await asyncio.wait_for(rung, 20.0)
+
+
+def test_threads_and_tasks_are_served_in_turn():
+    """Real threads and a real event loop share one gate: each round serves everybody once, in the order of the first."""
+    gate, api, rounds = Gate(guard_s=0.0), service(Window(1, 1.0)), 5
+    threads, tasks = [f"thread {number}" for number in range(4)], [f"task {number}" for number in range(4)]
+    everybody = len(threads) + len(tasks)
+    clock, served = SharedClock(everybody), []
+    empty_quota(gate, api)  # so that all have asked before the first may go
+
+    def naps(name):
+        for _ in range(rounds):
+            each = ticket(api)
+            while isinstance(verdict := gate.ask(each, clock.now), Again):
+                yield verdict.seconds
+            served.append((each.granted_at, name))
+        clock.leave()
+
+    def thread(name):
+        for seconds in naps(name):
+            clock.sleep(seconds)
+
+    async def task(name):
+        for seconds in naps(name):
+            await clock.sleep_in_a_task(seconds)
+
+    async def all_tasks():
+        await asyncio.gather(*[task(name) for name in tasks])
+
+    with ThreadPoolExecutor(len(threads)) as pool:
+        running = [pool.submit(thread, name) for name in threads]
+        asyncio.run(all_tasks())
+        for each in running:
+            each.result(20.0)
+    moments, order = zip(*sorted(served), strict=True)
+    assert moments == pytest.approx([1.0 + second for second in range(everybody * rounds)])
+    assert sorted(order[:everybody]) == sorted(threads + tasks)
+    assert order == order[:everybody] * rounds
+
+
 def test_who_leaves_gives_his_place_back():
     """Else those behind would wait for a ticket that never asks again: a cancelled task must not slow the others."""
     gate, api = Gate(), service(Window(1, 1.0))
@@ -192,6 +276,15 @@ def test_a_service_without_a_quota_is_never_held():
     assert all(isinstance(gate.ask(ticket(api), 0.0), Go) for _ in range(1000))
 
 
+def test_a_burst_is_followed_by_the_pace_and_the_window_holds_all_the_same():
+    """10/s with a burst of 5: ten have left after half a second, so the bucket's next must wait for the window."""
+    gate, api = Gate(guard_s=0.0), service(Window(10, 1.0), burst=5)
+    now = 0.0
+    left_at = [now := when_granted(gate, ticket(api), now) for _ in range(17)]
+    paced = [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert left_at == pytest.approx([0.0] * 5 + paced + [1.0] * 5 + [1.1, 1.2])
+
+
 def test_a_fixed_window_service_goes_through_the_same_gate():
     gate, api = Gate(), service(Window(2, 10.0), limiter="fixed")
     now = 3.0
@@ -223,6 +316,17 @@ def test_a_pause_is_never_shortened():
     assert gate.holds(0.0) == [Hold("api", "HTTP 429", 9.0)]
     assert not may_go(gate, api, 8.9)
     assert may_go(gate, api, 9.0)
+
+
+def test_a_pause_until_a_moment_moves_those_who_wait_already():
+    gate, api = Gate(), service(Window(1, 1.0))
+    empty_quota(gate, api)
+    waiting = [ticket(api) for _ in range(2)]
+    granted(gate, waiting, 0.5)
+    gate.pause_until(api, 7.0, "asked by a person")
+    assert granted(gate, waiting, 6.9) == []
+    assert gate.holds(6.9) == [Hold("api", "asked by a person", pytest.approx(0.1))]
+    assert granted(gate, waiting, 7.0) == [0]
 
 
 def test_after_a_pause_the_order_is_the_same():
@@ -289,6 +393,20 @@ def test_a_service_can_be_given_a_rate_that_had_none():
     granted(gate, [ticket(api)], 0.0)
     gate.set_rate(api, [Window(2, 1.0)])
     assert len(empty_quota(gate, api)) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "first", "later"),
+    [({"burst": 2}, 2, [2.0, 4.0]), ({"limiter": "fixed"}, 6, [10.0, 10.0]), ({}, 6, [10.0 + GUARD_S] * 2)],
+    ids=["bucket", "fixed", "sliding"],
+)
+def test_however_an_api_counts_a_new_rate_forgets_nothing(more, first, later):
+    gate, api = Gate(), service(Window(6, 10.0), **more)
+    assert len(empty_quota(gate, api)) == first
+    gate.set_rate(api, [Window(5, 10.0)])
+    now = 0.0
+    left_at = [now := when_granted(gate, ticket(api), now) for _ in later]
+    assert left_at == pytest.approx(later)
 
 
 def test_a_rate_can_be_lifted():

@@ -3,16 +3,16 @@
 import heapq
 
 import pytest
+from core_world import most_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enricher.core.gate import Again, Gate, Health, Ticket
-from enricher.core.limits import GUARD_S, PROOF_S, Bucket, FixedWindow, SlidingLog, limits_of
+from enricher.core.limits import GUARD_S, PROOF_S, Bucket, FixedWindow, SlidingLog, carry_over, limits_of
 from enricher.model import Service, Window
 
 TEN_SECONDS = Window(40, 10.0)
 ONE_SECOND = Window(35, 1.0)
-ROUNDING_S = 1e-9
 ways = st.floats(0.0, GUARD_S)
 
 
@@ -42,16 +42,6 @@ def let_through(service, journeys, think_s=()):
         if back_s is not None:
             heapq.heappush(answers, (now + there_s + back_s, number, ticket))
     return sorted(arrivals)
-
-
-def most_in(window, arrivals):
-    """The most arrivals in any `period_s` seconds, the end not included: as a strict server counts."""
-    most = first = 0
-    for last, at in enumerate(arrivals):
-        while at - arrivals[first] >= window.period_s - ROUNDING_S:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
 
 
 # ── the sliding log ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -181,6 +171,15 @@ def test_a_burst_without_a_window_paces_nothing():
     assert limits_of(service_with(burst=5)) == []
 
 
+def test_a_bucket_goes_on_from_the_one_before_it():
+    """A new rate must not hand out the burst once more."""
+    old, new = Bucket(rate=1.0, burst=4), Bucket(rate=2.0, burst=4)
+    for _ in range(4):
+        old.take(10.0)
+    new.follow(old)
+    assert new.ready_in(10.0, 0) == pytest.approx(0.5)
+
+
 # ── the fixed window, as the ratelimit package counts ───────────────────────────────────────────────────────────────
 
 
@@ -242,6 +241,31 @@ def test_in_a_fixed_window_who_stands_further_back_waits_for_a_later_window(now,
 def test_a_fixed_window_that_has_not_begun_knows_who_must_wait():
     assert fixed(2, 10.0).ready_in(0.0, 1) == 0.0
     assert fixed(2, 10.0).ready_in(0.0, 2) == pytest.approx(10.0)
+
+
+def test_a_fixed_window_goes_on_from_the_one_before_it():
+    """Five were sent in the window that runs: a new limit of two lets nobody through until it is over, then two."""
+    old, new, unused = fixed(9, 10.0), fixed(2, 10.0), fixed(2, 10.0)
+    for _ in range(5):
+        old.take(3.0)
+    unused.follow(fixed(9, 10.0))
+    new.follow(old)
+    assert unused.ready_in(4.0, 1) == 0.0
+    assert [new.ready_in(4.0, ahead) for ahead in range(3)] == pytest.approx([9.0, 9.0, 19.0])
+    assert new.ready_in(13.0, 1) == 0.0
+
+
+def test_each_new_limit_goes_on_from_the_old_one_that_looks_back_furthest():
+    """Only that one knows all that the others know."""
+    ten_s, one_s, replaced = SlidingLog(TEN_SECONDS, 0.0), SlidingLog(ONE_SECOND, 0.0), SlidingLog(Window(2, 5.0), 0.0)
+    for at in (0.0, 4.0, 8.0):
+        for log in (ten_s, one_s):
+            log.ready_in(at, 0)
+            log.take(at)
+    bucket = Bucket(rate=1.0, burst=1)
+    carry_over([one_s, ten_s], [replaced, bucket])
+    assert replaced.ready_in(8.0, 0) == pytest.approx(1.0)
+    assert bucket.ready_in(8.0, 0) == 0.0
 
 
 def test_a_service_says_how_its_api_counts():

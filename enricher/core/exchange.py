@@ -8,15 +8,18 @@ Rule 4: an item's trouble is its own. Only a refused key, a silent service, a fu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import GeneratorType
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..errors import ExchangeError, GaveUp, Interrupted, KeyRefused, Refused, ServiceDown, TransportError
 from ..model import (
     Accept,
     Answer,
+    Candidate,
     Compute,
     Conclusion,
     Effort,
@@ -141,24 +144,26 @@ def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
         journey.retries += 1
 
 
-def _reply(asked: Request | Compute, rules: Rules, journey: Journey) -> Steps[Any]:
-    """What a recipe is sent for what it yielded."""
-    match asked:
-        case Request():
-            return (yield from exchange(asked, rules, journey))
-        case Compute():
-            return (yield asked)
+def _stranger(asked: object) -> NoReturn:
     raise TypeError(f"a recipe yields Request or Compute, not {type(asked).__name__}")
 
 
 def follow(item: Item, recipe: Recipe, rules: Rules, journey: Journey) -> Steps[Conclusion]:
     """One item through its recipe: what the recipe concludes. Raises what the exchange and the recipe raise."""
     flow = recipe(item)
+    if not isinstance(flow, GeneratorType | Generator):  # the type first: an abstract class is slow to ask
+        raise TypeError(f"a recipe is a generator function, and this one returned {type(flow).__name__}")
     try:
         asked = next(flow)
         while True:
+            reply: object
             try:
-                reply = yield from _reply(asked, rules, journey)
+                if isinstance(asked, Request):
+                    reply = yield from exchange(asked, rules, journey)
+                elif isinstance(asked, Compute):
+                    reply = yield asked
+                else:
+                    _stranger(asked)
             except Exception as error:
                 if not isinstance(error, ExchangeError) and not isinstance(asked, Compute):
                     raise
@@ -169,7 +174,8 @@ def follow(item: Item, recipe: Recipe, rules: Rules, journey: Journey) -> Steps[
         conclusion: Conclusion = stop.value
         return conclusion
     finally:
-        flow.close()
+        with contextlib.suppress(Exception):  # an error of its clean-up must not hide what ended it
+            flow.close()
 
 
 def enrich_item(item: Item, recipe: Recipe, rules: Rules) -> Steps[Outcome]:
@@ -189,34 +195,42 @@ def enrich_item(item: Item, recipe: Recipe, rules: Rules) -> Steps[Outcome]:
     return _concluded(item, conclusion, journey)
 
 
-def as_found(conclusion: Conclusion) -> Found | NotFound | Unsure | object:
-    """A conclusion spelled out: a plain mapping is found, None is not."""
-    if conclusion is None:
-        return NotFound()
-    return Found(conclusion) if isinstance(conclusion, Mapping) else conclusion
-
-
 def _concluded(item: Item, conclusion: Conclusion, journey: Journey) -> Outcome:
-    match as_found(conclusion):
-        case Found(record, score):
-            return _outcome(item, "enriched", journey, record=record, score=score)
-        case NotFound(candidates):
-            return _outcome(item, "not_found", journey, candidates=candidates)
-        case Unsure(candidates, score):
-            return _outcome(item, "unsure", journey, candidates=candidates, score=score)
+    match conclusion:
+        case Found():
+            return _outcome(item, "enriched", journey, conclusion.record, conclusion.score)
+        case None:
+            return _outcome(item, "not_found", journey)
+        case NotFound():
+            return _outcome(item, "not_found", journey, candidates=conclusion.candidates)
+        case Unsure():
+            return _outcome(item, "unsure", journey, candidates=conclusion.candidates, score=conclusion.score)
+        case dict() | Mapping():  # dict first: to ask an abstract class costs more than all the rest
+            return _outcome(item, "enriched", journey, conclusion)
     kind = type(conclusion).__name__
     return _outcome(
         item, "failed", journey, error=f"the recipe returned {kind}, not a mapping, Found, NotFound or Unsure"
     )
 
 
-def _outcome(item: Item, status: Status, journey: Journey, **facts: Any) -> Outcome:
+def _outcome(
+    item: Item,
+    status: Status,
+    journey: Journey,
+    record: Mapping[str, Any] | None = None,
+    score: float | None = None,
+    error: str | None = None,
+    candidates: tuple[Candidate, ...] = (),
+) -> Outcome:
     return Outcome(
         item,
         status,
-        attempts=journey.requests,
-        tries=tuple(journey.tries),
-        learnt=tuple(journey.learnt),
-        effort=journey.effort(),
-        **facts,
+        record,
+        score,
+        error,
+        journey.requests,
+        tuple(journey.tries),
+        candidates,
+        tuple(journey.learnt),
+        journey.effort(),
     )

@@ -6,24 +6,17 @@ The key is what was asked, spelled out: it can be read in the database. It holds
 from __future__ import annotations
 
 from hashlib import blake2b
-from urllib.parse import quote, quote_plus
 
 from ..model import Lifetime, Remembered, Request
-
-
-def target(request: Request) -> str:
-    """The request's address below the service's, query included: what the transport sends before it adds the key."""
-    path = quote(request.path, safe="/%:@!$&'()*+,;=~")
-    if not request.params:
-        return path
-    query = "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in request.params.items()])
-    return f"{path}?{query}"
+from ..target import target
 
 
 def key_of(request: Request) -> str:
     """The key under which the answer is remembered."""
     service = request.service
     key = f"{service.name} {request.method} {service.base_url}{target(request)}"
+    if request.expects != "json":
+        key += f" {request.expects}"  # what was remembered as bytes need not be JSON
     if request.body:
         key += f" {blake2b(request.body, digest_size=16).hexdigest()}"
     return key

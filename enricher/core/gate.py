@@ -17,12 +17,12 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from threading import Lock
 
 from ..errors import ServiceDown
+from ..locks import ShortLock
 from ..model import Service, Window
 from .circuit import Circuit, Patience
-from .limits import GUARD_S, Limit, SlidingLog, limits_of
+from .limits import GUARD_S, Limit, carry_over, limits_of
 
 RECHECK_S = 0.25
 """Nobody sleeps longer than this before asking again, seconds: so a rate that was raised is felt at once by all."""
@@ -98,7 +98,7 @@ class Gate:
         self._patience = patience or Patience()
         self._lanes: dict[str, _Lane] = {}
         self._numbers = 0
-        self._lock = Lock()
+        self._lock = ShortLock()
 
     def _lane(self, service: Service) -> _Lane:
         lane = self._lanes.get(service.name)
@@ -113,7 +113,10 @@ class Gate:
 
         :raises ServiceDown: if the host was silent for too long, or the service asked for too long a pause.
         """
-        with self._lock:
+        lock = self._lock
+        if not lock.take(False):
+            lock.acquire()
+        try:
             lane = self._lane(ticket.service)
             if ticket.asked_at is None:
                 ticket.asked_at = now
@@ -133,6 +136,8 @@ class Gate:
             circuit = lane.circuits.get(ticket.host)
             ticket.probe = circuit is not None and circuit.begin_probe()
             return GO
+        finally:
+            lock.release()
 
     def _wait_s(self, lane: _Lane, host: str, ahead: int, now: float) -> float:
         wait_s = lane.paused_until - now
@@ -164,7 +169,10 @@ class Gate:
 
     def report(self, ticket: Ticket, done_at: float, health: Health, pause_s: float = 0.0, reason: str = "") -> None:
         """What became of the attempt. `pause_s` > 0 holds everyone back for so long from `done_at`, for `reason`."""
-        with self._lock:
+        lock = self._lock
+        if not lock.take(False):
+            lock.acquire()
+        try:
             lane = self._lane(ticket.service)
             if health is not Health.FAILING:  # an answer came: the request had arrived by then
                 for limit, receipt in zip(lane.limits, ticket.receipts, strict=False):
@@ -183,6 +191,8 @@ class Gate:
             elif ticket.probe and circuit is not None:
                 circuit.succeeded()  # a host that says "not now" is alive
             ticket.probe = False
+        finally:
+            lock.release()
 
     def _pause(self, lane: _Lane, until: float, reason: str) -> None:
         if until > lane.paused_until:
@@ -198,13 +208,10 @@ class Gate:
         """From now on these windows hold, for those who wait already too; what was just sent still counts."""
         with self._lock:
             lane = self._lane(service)
-            old = [limit for limit in lane.limits if isinstance(limit, SlidingLog)]
+            old = lane.limits
             lane.service = replace(lane.service, windows=tuple(windows))
             lane.limits = limits_of(lane.service, self._guard_s)
-            fullest = max(old, key=lambda log: log.window.period_s, default=None)
-            for limit in lane.limits:
-                if isinstance(limit, SlidingLog) and fullest is not None:
-                    limit.follow(fullest)
+            carry_over(old, lane.limits)
 
     def revive(self) -> None:
         """A new job begins: hosts that were given up get another chance."""

@@ -18,6 +18,7 @@ At a window's edge it lets 2 W through, so it is wrong for a strict sliding wind
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ratelimit import RateLimitDecorator
@@ -36,7 +37,9 @@ PROOF_S = 0.001
 
 
 class Limit(Protocol):
-    """One rule about when requests may leave."""
+    """One rule about when requests may leave. It looks back `horizon_s` seconds."""
+
+    horizon_s: float
 
     def ready_in(self, now: float, ahead: int) -> float:
         """Seconds until one more may leave when `ahead` others go first; 0 when it may leave now."""
@@ -50,12 +53,17 @@ class Limit(Protocol):
         """The request with this receipt had arrived by `at`."""
         ...
 
+    def follow(self, other: Any) -> None:
+        """Take over what another of its kind has counted."""
+        ...
+
 
 class SlidingLog:
     """At most `window.limit` arrivals in any `window.period_s` seconds."""
 
     def __init__(self, window: Window, guard_s: float = GUARD_S) -> None:
         self.window = window
+        self.horizon_s = window.period_s
         self._span_s = window.period_s + guard_s
         self._free_at: list[float] = []  # when each used slot is free again, ascending
 
@@ -87,7 +95,6 @@ class SlidingLog:
             insort(self._free_at, proven)
 
     def follow(self, other: SlidingLog) -> None:
-        """Take over another log's used slots: a new rate must not forget what has just been sent."""
         shift = self._span_s - other._span_s  # the same class
         self._free_at = [at + shift for at in other._free_at]
 
@@ -98,6 +105,7 @@ class Bucket:
     def __init__(self, rate: float, burst: int) -> None:
         self.rate = rate
         self.burst = burst
+        self.horizon_s = burst / rate
         self._tokens = float(burst)
         self._counted_at = float("-inf")
 
@@ -116,12 +124,16 @@ class Bucket:
     def arrived(self, receipt: float, at: float) -> None:
         """Nothing to learn: a bucket counts what leaves."""
 
+    def follow(self, other: Bucket) -> None:
+        self._tokens, self._counted_at = other._tokens, other._counted_at  # the same class
+
 
 class FixedWindow:
     """At most `window.limit` requests in each window of `window.period_s` seconds, counted by the `ratelimit` package."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self.horizon_s = window.period_s
         self._now = 0.0
         self._counter: Any = None
 
@@ -131,7 +143,8 @@ class FixedWindow:
         if self._counter is not None:
             running_s = period_s - (now - self._counter.last_reset)  # the package's own sum: another rounds differently
             if running_s > 0:
-                free, left_s = limit - self._counter.num_calls, max(running_s, 1e-6)  # less would not move a clock
+                free = max(0, limit - self._counter.num_calls)  # more were sent than may be, if the rate was lowered
+                left_s = max(running_s, 1e-6)  # less would not move a clock
         if ahead < free:
             return 0.0
         return left_s + period_s * ((ahead - free) // limit)
@@ -139,15 +152,32 @@ class FixedWindow:
     def take(self, now: float) -> float:
         self._now = now
         if self._counter is None:  # its first window starts when it is made: so it is made with the first request
-            self._counter = RateLimitDecorator(
-                calls=self.window.limit, period=self.window.period_s, clock=lambda: self._now, raise_on_limit=True
-            )
-            self._call = self._counter(lambda: None)
+            self._begin()
         self._call()
         return 0.0
 
+    def _begin(self) -> None:
+        self._counter = RateLimitDecorator(
+            calls=self.window.limit, period=self.window.period_s, clock=lambda: self._now, raise_on_limit=True
+        )
+        self._call = self._counter(lambda: None)
+
     def arrived(self, receipt: float, at: float) -> None:
         """Nothing to learn: the window counts what leaves."""
+
+    def follow(self, other: FixedWindow) -> None:
+        counted = other._counter  # the same class
+        if counted is not None:
+            self._begin()
+            self._counter.last_reset, self._counter.num_calls = counted.last_reset, counted.num_calls
+
+
+def carry_over(old: Sequence[Limit], new: Sequence[Limit]) -> None:
+    """Let each new limit go on from the old one of its kind that looks back furthest: nothing just sent is forgotten."""
+    for limit in new:
+        alike = [other for other in old if type(other) is type(limit)]
+        if alike:
+            limit.follow(max(alike, key=lambda other: other.horizon_s))
 
 
 def limits_of(service: Service, guard_s: float = GUARD_S) -> list[Limit]:

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import TransportError
 from ..model import Compute, Item, Outcome, Remembered, Request, Response
 from .effects import Effect, Known, Lead, Permit, Recall, Report, Send, Settle, Steps, Wait
-from .freshness import is_fresh
+from .freshness import is_fresh, key_of
 from .gate import Again, Gate, Ticket
 
 World = Callable[[Request, int], tuple[Response | TransportError, float]]
@@ -65,7 +65,7 @@ class Rehearsal:
         self._recall = recall
         self._keep_effects = keep_effects
         self._now = 0.0
-        self._settled: dict[str, tuple[Remembered, float]] = {}
+        self._settled: dict[str, tuple[Remembered, float]] = {}  # what was found, and when
         self._leads: dict[str, list[_Flow]] = {}
         self._sent: dict[str, int] = {}
         self._agenda: list[tuple[float, int, _Flow]] = []
@@ -128,10 +128,9 @@ class Rehearsal:
             case Report(ticket, _, done_at, health, pause_s, reason):
                 self._gate.report(ticket, done_at, health, pause_s, reason)
             case Recall(key, lifetime):
-                found = self._settled.get(key) or self._recall(key)
-                age_s = 0.0 if found is None else found[1] + (self._now if key not in self._settled else 0.0)
-                if found is not None and is_fresh(found[0], age_s, lifetime):
-                    flow.reply = Known(found[0], age_s)
+                known = self._known(key)
+                if known is not None and is_fresh(known.remembered, known.age_s, lifetime):
+                    flow.reply = known
                 elif key in self._leads:
                     self._leads[key].append(flow)
                     return False
@@ -140,7 +139,7 @@ class Rehearsal:
                     flow.reply = Lead()
             case Settle(key, remembered):
                 if remembered is not None:
-                    self._settled[key] = (remembered, 0.0)
+                    self._settled[key] = (remembered, self._now)
                 for waiter in self._leads.pop(key):
                     self._at(self._now, waiter)
             case Wait(seconds):
@@ -155,8 +154,15 @@ class Rehearsal:
         flow.effect = None
         return True
 
+    def _known(self, key: str) -> Known | None:
+        settled = self._settled.get(key)
+        if settled is not None:
+            return Known(settled[0], self._now - settled[1])
+        before = self._recall(key)
+        return None if before is None else Known(before[0], before[1] + self._now)
+
     def _send(self, flow: _Flow, request: Request) -> None:
-        name = f"{request.method} {request.path} {sorted(request.params.items())}"
+        name = key_of(request)
         before = self._sent.get(name, 0)
         self._sent[name] = before + 1
         answer, after_s = self._world(request, before)

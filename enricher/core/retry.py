@@ -24,6 +24,8 @@ TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
 
+_decode_from_start = json.JSONDecoder().raw_decode
+
 ACCEPTED = Accept()
 NOT_JSON = Retry("not JSON")
 
@@ -60,7 +62,14 @@ def parse_json(body: bytes) -> Any:
     Bodies nested deeper than the interpreter's stack are no JSON that anybody meant.
     """
     try:
-        return json.loads(body)
+        text = body.decode()
+        data, end = _decode_from_start(text)
+        if end == len(text):
+            return data
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.loads(body)  # blanks around it, another Unicode: which, costs as much to find out as to decode
     except (ValueError, RecursionError):
         return None
 

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ..core.effects import Effect, Send, Steps
-from ..errors import Interrupted, TransportError
+from ..core.effects import Effect, Known, Send, Steps
+from ..errors import Interrupted
 from ..memory import Pending
 from ..model import Compute, Item, Outcome
-from .performer import AsyncTransport, Feed, Held, Nap, Performer, Sink, T
+from .performer import WAITED_FOR, AsyncTransport, Feed, Held, Nap, Performer, Sink, T
 from .threaded import GRACE_S
 
 
@@ -27,6 +27,7 @@ class Waits:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._open: set[asyncio.Future[None]] = set()
+        self._over = False
 
     async def nap(self, seconds: float) -> None:
         """Let time pass.
@@ -45,11 +46,23 @@ class Waits:
 
         :raises Interrupted: as soon as the run is told to stop.
         """
-        future = asyncio.wrap_future(other, loop=self._loop)
-        await self._until(future)
-        return future.result()
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def wake(_other: Future[Any]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed already: nobody waits any more
+                self._loop.call_soon_threadsafe(_wake, future)
+
+        other.add_done_callback(wake)
+        try:
+            await self._until(future)
+        except BaseException:
+            other.cancel()
+            raise
+        return other.result()
 
     async def _until(self, future: asyncio.Future[Any]) -> None:
+        if self._over:
+            raise Interrupted
         self._open.add(future)
         try:
             await future
@@ -57,7 +70,8 @@ class Waits:
             self._open.discard(future)
 
     def interrupt(self) -> None:
-        """End all waits."""
+        """End all waits, and those that are still to come."""
+        self._over = True
         for future in self._open:
             if not future.done():
                 future.set_exception(Interrupted())
@@ -79,8 +93,8 @@ async def drive(steps: Steps[T], performer: Performer, transport: AsyncTransport
         while True:
             try:
                 reply = await _perform(effect, held, performer, transport, waits)
-            except (TransportError, TimeoutError) as error:
-                effect = steps.throw(error)
+            except Exception as error:  # noqa: BLE001  # the performer raises again what is not the flow's
+                effect = steps.throw(performer.failed(effect, error))
             else:
                 effect = steps.send(reply)
     except StopIteration as stop:
@@ -94,18 +108,21 @@ async def drive(steps: Steps[T], performer: Performer, transport: AsyncTransport
 async def _perform(effect: Effect, held: Held, performer: Performer, transport: AsyncTransport, waits: Waits) -> Any:
     while True:
         step = performer.step(effect, held)
-        if isinstance(step, Send):
-            return await transport.send(step.request)
-        if isinstance(step, Nap):
-            await waits.nap(step.seconds)
-            if not step.again:
-                return None
-        elif isinstance(step, Pending):
-            await waits.on(step.settled)
-        elif isinstance(step, Compute):
-            return await waits.on(performer.processes.submit(step))
-        else:
+        if not isinstance(step, WAITED_FOR):
             return step
+        match step:
+            case Send():
+                return await transport.send(step.request)
+            case Nap():
+                await waits.nap(step.seconds)
+                if not step.again:
+                    return None
+            case Pending():
+                remembered = await waits.on(step.settled)
+                if remembered is not None:
+                    return Known(remembered, age_s=0.0)
+            case Compute():
+                return await waits.on(performer.processes.submit(step))
 
 
 def run_async(

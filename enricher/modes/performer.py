@@ -14,12 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, assert_never
 
 from ..core.effects import Effect, Lead, Permit, Recall, Report, Send, Settle, Wait
 from ..core.gate import Again, Gate, Ticket
-from ..errors import Interrupted
-from ..memory import Memory
+from ..errors import Interrupted, TransportError
+from ..locks import ShortLock
+from ..memory import Memory, Pending
 from ..model import Compute, Item, Outcome, Request, Response
 from ..processes import Processes
 
@@ -106,6 +107,10 @@ class Nap:
     again: bool
 
 
+WAITED_FOR = (Nap, Send, Pending, Compute)
+"""What `step` may answer with besides a reply."""
+
+
 class Held:
     """What a flow holds, and what it sent last."""
 
@@ -143,39 +148,53 @@ class Performer:
         :raises Interrupted: if the run is told to stop and the effect would begin something.
         :raises ServiceDown: as the gate does.
         """
-        match effect:
-            case Permit(service, host):
+        match effect:  # plain class patterns: to take an effect apart in the pattern costs as much as to carry it out
+            case Permit():
                 if self.stop.is_set():
                     raise Interrupted
                 ticket = held.ticket
                 if ticket is None:
-                    ticket = held.ticket = Ticket(service, host)
+                    ticket = held.ticket = Ticket(effect.service, effect.host)
                 verdict = self.gate.ask(ticket, self.clock())
-                if isinstance(verdict, Again):
-                    return Nap(verdict.seconds, again=True)
-                return ticket
-            case Send(request):
-                held.request = request
+                return Nap(verdict.seconds, again=True) if isinstance(verdict, Again) else ticket
+            case Send():
+                held.request = effect.request
                 return effect  # the mode has the transport
-            case Report(ticket, _, done_at, health, pause_s, reason):
+            case Report():
                 held.ticket = None
                 if self._observe is not None and held.request is not None:
                     self._observe(_attempt(held.request, effect))
-                self.gate.report(ticket, done_at, health, pause_s, reason)
+                self.gate.report(effect.ticket, effect.done_at, effect.health, effect.pause_s, effect.reason)
                 return None
-            case Recall(key, lifetime):
-                known = self.memory.recall(key, lifetime)
+            case Recall():
+                known = self.memory.recall(effect.key, effect.lifetime)
                 if isinstance(known, Lead):
-                    held.lead = key
+                    held.lead = effect.key
                 return known
-            case Settle(key, remembered):
+            case Settle():
                 held.lead = None
-                self.memory.settle(key, remembered)
+                self.memory.settle(effect.key, effect.remembered)
                 return None
-            case Wait(seconds):
-                return Nap(seconds, again=False)
+            case Wait():
+                return Nap(effect.seconds, again=False)
             case Compute():
                 return effect  # a mode waits for the processes in its own way
+        assert_never(effect)
+
+    def failed(self, effect: Effect, error: Exception) -> Exception:
+        """What the flow is told of an effect that failed: that its attempt brought nothing, or what its function raised.
+
+        :raises Interrupted: if an attempt failed after the run was told to stop. We may have cut it ourselves, so it
+            says nothing of its item.
+        Every other error is more than its flow's, and is raised again.
+        """
+        if isinstance(effect, Send) and isinstance(error, TransportError):
+            if self.stop.is_set():
+                raise Interrupted from None
+            return error
+        if isinstance(effect, Compute) and not isinstance(error, Interrupted):
+            return error
+        raise error
 
     def give_back(self, held: Held) -> None:
         """The flow has ended: give back what it still holds."""
@@ -209,7 +228,7 @@ class Feed(Iterator[Item]):
     def __init__(self, items: Iterator[Item], stop: Stop) -> None:
         self._items = items
         self._stop = stop
-        self._lock = threading.Lock()
+        self._lock = ShortLock()
 
     def __next__(self) -> Item:
         with self._lock:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..core.effects import Effect, Send, Steps
-from ..errors import Interrupted, TransportError
+from ..core.effects import Effect, Known, Send, Steps
+from ..errors import Interrupted
 from ..memory import Pending
 from ..model import Compute, Item, Outcome
-from .performer import Feed, Held, Nap, Performer, Sink, Stop, SyncTransport, T
+from .performer import WAITED_FOR, Feed, Held, Nap, Performer, Sink, Stop, SyncTransport, T
 
 GRACE_S = 2.0
 """How long what is in flight may go on after a stop, seconds; then its sockets are shut."""
@@ -37,8 +37,8 @@ def drive(steps: Steps[T], performer: Performer, transport: SyncTransport) -> T:
         while True:
             try:
                 reply = _perform(effect, held, performer, transport)
-            except (TransportError, TimeoutError) as error:
-                effect = steps.throw(error)
+            except Exception as error:  # noqa: BLE001  # the performer raises again what is not the flow's
+                effect = steps.throw(performer.failed(effect, error))
             else:
                 effect = steps.send(reply)
     except StopIteration as stop:
@@ -52,18 +52,21 @@ def drive(steps: Steps[T], performer: Performer, transport: SyncTransport) -> T:
 def _perform(effect: Effect, held: Held, performer: Performer, transport: SyncTransport) -> Any:
     while True:
         step = performer.step(effect, held)
-        if isinstance(step, Send):
-            return transport.send(step.request)
-        if isinstance(step, Nap):
-            performer.stop.sleep(step.seconds)
-            if not step.again:
-                return None
-        elif isinstance(step, Pending):
-            _await(step.settled, performer.stop)
-        elif isinstance(step, Compute):
-            return _await(performer.processes.submit(step), performer.stop)
-        else:
+        if not isinstance(step, WAITED_FOR):
             return step
+        match step:
+            case Send():
+                return transport.send(step.request)
+            case Nap():
+                performer.stop.sleep(step.seconds)
+                if not step.again:
+                    return None
+            case Pending():
+                remembered = _await(step.settled, performer.stop)
+                if remembered is not None:
+                    return Known(remembered, age_s=0.0)
+            case Compute():
+                return _await(performer.processes.submit(step), performer.stop)
 
 
 def _await(future: futures.Future[Any], stop: Stop) -> Any:
@@ -100,9 +103,10 @@ def run_threaded(
     """
     stop = performer.stop
     pool = ThreadPoolExecutor(workers, thread_name_prefix="enricher")
-    done = [pool.submit(_work, feed, begin, sink, performer, transport) for _ in range(workers)]
+    done: list[futures.Future[None]] = []
     with _grace(stop, transport):
         try:
+            done.extend(pool.submit(_work, feed, begin, sink, performer, transport) for _ in range(workers))
             while futures.wait(done, POLL_S).not_done and not stop.is_set():
                 pass
         except BaseException as error:  # Ctrl-C in this very thread

@@ -13,6 +13,7 @@ flight and shuts down the sockets of those past their deadline; `abort` does the
 from __future__ import annotations
 
 import contextlib
+import http.client
 import itertools
 import socket
 import threading
@@ -30,7 +31,7 @@ from urllib3.util import Timeout
 
 from ..errors import Cause, TransportError
 from ..model import Request, Response, Service
-from .translate import Route, address, is_distrust, keep_out_of_logs, route_of, trust_in
+from .translate import Route, address, is_distrust, keep_out_of_logs, may_be_cut_off, route_of, trust_in
 
 WATCH_EVERY_S = 0.25
 """How often the watchdog looks, seconds: a deadline is kept to within this."""
@@ -39,17 +40,36 @@ WATCH_EVERY_S = 0.25
 class _Flight:
     """One request on its way."""
 
-    __slots__ = ("connection", "cut", "deadline")
+    __slots__ = ("connection", "cut", "deadline", "sock")
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.connection: Any = None
+        self.sock: Any = None  # kept apart: a connection lets go of its socket before a body that ends with it is read
         self.cut = False
 
+    def connecting(self, sock: Any) -> None:
+        """Its connection is being made. A handshake takes the socket away until it is done, so this keeps another end."""
+        self.sock = sock.dup()
+        if self.cut:
+            self.end()
+
+    def connected(self) -> None:
+        """Its connection is made, or is not."""
+        sock, self.sock = self.sock, None
+        if sock is not None:
+            sock.close()
+
+    def left(self) -> None:
+        """The request is on the wire."""
+        self.sock = self.connection.sock
+        if self.cut:  # while its connection was being made
+            self.end()
+
     def end(self) -> None:
-        """Shut the socket down, so that whoever reads from it stops. A connection still being made ends by itself."""
+        """Shut the socket down, so that whoever reads from it stops. A name still being looked up ends by itself."""
         self.cut = True
-        sock = getattr(self.connection, "sock", None)
+        sock = self.sock or getattr(self.connection, "sock", None)
         if isinstance(sock, socket.socket):
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)  # the plain call: an SSLSocket's own drops its TLS state
@@ -61,11 +81,28 @@ _here = threading.local()
 class _Watched:
     """A connection that tells the flight that it is used by."""
 
+    def _new_conn(self) -> Any:
+        sock = super()._new_conn()  # type: ignore[misc]  # a mixin: the connection class comes second
+        flight: _Flight | None = getattr(_here, "flight", None)
+        if flight is not None:
+            flight.connecting(sock)
+        return sock
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]  # see above
+        finally:
+            flight: _Flight | None = getattr(_here, "flight", None)
+            if flight is not None:
+                flight.connected()
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         flight: _Flight | None = getattr(_here, "flight", None)
         if flight is not None:
             flight.connection = self
-        super().request(*args, **kwargs)  # type: ignore[misc]  # a mixin: the connection class comes second
+        super().request(*args, **kwargs)  # type: ignore[misc]  # see above
+        if flight is not None:
+            flight.left()
 
 
 class _WatchedHTTP(_Watched, HTTPConnection):
@@ -143,14 +180,28 @@ class _LeanAdapter(HTTPAdapter):
         return response
 
 
+_FAULTS_OF_THE_SERVER = (requests.exceptions.InvalidHeader, urllib3.exceptions.ProtocolError)
+"""Some of them are ValueErrors as well."""
+
+_FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)
+
+
 def cause_of(error: BaseException) -> Cause:
     """What an exception of requests or urllib3 means, in our words."""
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "connection lost"  # though urllib3 derives it from a time-out
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return "timeout"
     if is_distrust(error):
         return "certificate not trusted"
-    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
-        return "not allowed"  # the address, the key or the proxy can't be; an InvalidHeader is the server's fault
+    if isinstance(error, ValueError) and not isinstance(error, _FAULTS_OF_THE_SERVER):
+        return "not allowed"  # the address, the key or the proxy can't be
     return "connection lost"
 
 
@@ -259,13 +310,15 @@ class PooledTransport:
                 raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
             if flight.cut:  # what was read before the cut may look whole where no length was declared
                 raise TransportError("timeout", sent_at=sent_at, failed_at=self._clock())
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except _FAILURES as error:
             cause: Cause = "timeout" if flight.cut else cause_of(error)
             raise TransportError(cause, sent_at=sent_at, failed_at=self._clock()) from None
         finally:
             del self._flights[number]
             _here.flight = None
         headers_in = {name.lower(): value for name, value in raw.headers.items()}
+        if may_be_cut_off(raw.status, headers_in, body):
+            raise TransportError("connection lost", sent_at=sent_at, failed_at=self._clock())
         return Response(raw.status, headers_in, body, sent_at, self._clock(), self._wall())
 
     def abort(self) -> None:

@@ -19,7 +19,7 @@ from yarl import URL
 
 from ..errors import Cause, TransportError
 from ..model import Request, Response, Service
-from .translate import Route, address, is_distrust, keep_out_of_logs, route_of, trust_in
+from .translate import Route, address, is_distrust, keep_out_of_logs, may_be_cut_off, route_of, trust_in
 
 LONGEST_HEADER_BYTES = 65_536
 """As http.client has it under the pooled transport; aiohttp's own 8,190 are less than some servers' policies need."""
@@ -33,6 +33,9 @@ class _Way(NamedTuple):
     proxy: str | None
     trust: ssl.SSLContext | bool
     timeout: aiohttp.ClientTimeout
+
+
+_FAILURES = (TimeoutError, aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError, ValueError)
 
 
 def cause_of(error: BaseException) -> Cause:
@@ -60,6 +63,8 @@ def _proxy(service: Service) -> str | None:
     proxy: str = requests.utils.prepend_scheme_if_needed(told, "http")  # type: ignore[no-untyped-call]
     if not proxy.startswith("http"):
         raise ValueError("neither aiohttp nor a plain requests speaks SOCKS")
+    if URL(proxy).host is None:
+        raise ValueError("a proxy has a host")
     return proxy
 
 
@@ -86,6 +91,7 @@ class StreamingTransport:
         self._wall = wall
         self._session: aiohttp.ClientSession | None = None
         self._ways: dict[str, _Way] = {}
+        self._closed = False
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -118,6 +124,8 @@ class StreamingTransport:
         :raises TransportError: if no whole answer came, within the service's `timeout_s` and `max_bytes`.
         """
         async with self._free:
+            if self._closed:  # it was closed while this one waited for its turn
+                raise TransportError("connection lost", sent_at=(now := self._clock()), failed_at=now)
             return await self._send(request)
 
     async def _send(self, request: Request) -> Response:
@@ -145,13 +153,16 @@ class StreamingTransport:
                     chunks.append(chunk)
                 status = response.status
                 headers = {name.lower(): value for name, value in response.headers.items()}
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except _FAILURES as error:
             raise TransportError(cause_of(error), sent_at=sent_at, failed_at=self._clock()) from None
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if may_be_cut_off(status, headers, body):
+            raise TransportError("connection lost", sent_at=sent_at, failed_at=self._clock())
         return Response(status, headers, body, sent_at, self._clock(), self._wall())
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Nothing is sent any more."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
-from ..core.freshness import target
 from ..model import Request, Service
+from ..target import target
 
 ACCEPT_ENCODING = "gzip, deflate"
 USER_AGENT = "enricher/0.1"
@@ -28,13 +28,21 @@ class Route:
 
 
 def route_of(service: Service, key: str | None) -> Route:
-    """The route of a service: its key placed as the service wants it."""
+    """The route of a service: its key placed as the service wants it.
+
+    :raises ValueError: if its address, its headers or its key hold what can't be sent. Said here, because one library
+        would refuse it and the other send it in a spelling of its own.
+    """
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING, **service.headers}
     query = ""
     if key and service.place_key is not None:
         place = service.place_key(key)
         headers.update(place.headers)
         query = "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in place.params.items()])
+    if " " in service.base_url or not service.base_url.isprintable():
+        raise ValueError("an address has no blanks")
+    if not all(text.isascii() and text.isprintable() for header in headers.items() for text in header):
+        raise ValueError("a header is printable ASCII")
     return Route(query, headers)
 
 
@@ -44,6 +52,16 @@ def address(request: Request, route: Route) -> str:
     if not route.query:
         return url
     return f"{url}{'&' if request.params else '?'}{route.query}"
+
+
+def may_be_cut_off(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a success may have ended within its headers: no word of its length has come, and no byte of its body.
+
+    http.client takes headers that end with the connection for whole.
+    """
+    if body or not 200 <= status < 300 or status in (204, 205):
+        return False
+    return "content-length" not in headers and "transfer-encoding" not in headers
 
 
 def trust_in(bundle: str) -> ssl.SSLContext:

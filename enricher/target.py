@@ -1,0 +1,27 @@
+"""Where a request points, spelled out: what a transport sends and what an answer is remembered by are the same words."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, quote_plus
+
+from .model import Request
+
+# What needs no quoting: most words of most requests.
+_PLAIN = re.compile(r"[\w.~-]*", re.ASCII)
+_PLAIN_PATH = re.compile(r"[\w.~/-]*", re.ASCII)
+
+
+def _quoted(word: str) -> str:
+    return word if _PLAIN.fullmatch(word) else quote_plus(word)
+
+
+def target(request: Request) -> str:
+    """The request's address below the service's, query included: what the transport sends before it adds the key."""
+    path = request.path
+    if not _PLAIN_PATH.fullmatch(path):
+        path = quote(path, safe="/%:@!$&'()*+,;=~")
+    if not request.params:
+        return path
+    query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in request.params.items()])
+    return f"{path}?{query}"
