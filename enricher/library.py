@@ -12,6 +12,7 @@ from .engine import Engine, Mode
 from .model import Answer, Conclusion, Found, Item, Outcome, Recipe, Service
 from .modes.performer import Stop
 from .pipelines.movies.recipe import movie_recipe, search_request
+from .pipelines.movies.record import POSTERS
 from .pipelines.movies.service import tmdb
 
 
@@ -43,7 +44,8 @@ class TMDBClient:
     any loop, one `asyncio.run` after another. A context manager; else `close` it.
 
     Every call raises `KeyRefused` if TMDB does not accept the key, `ServiceDown` if it does not answer any more, and
-    `ExchangeError` (`GaveUp`, `Refused`) if this one request stays without an answer.
+    `ExchangeError` (`GaveUp`, `Refused`) if this one request stays without an answer; and `Interrupted` once the client
+    is closed.
     """
 
     def __init__(
@@ -58,7 +60,8 @@ class TMDBClient:
     def enrich_movie(self, title: str, year: int | None = None) -> dict[str, Any] | None:
         """The film's record, or None where it was not found or can't be told from another.
 
-        The keys are the columns of the exported table, and `runtime` (minutes) and `poster_path` as TMDB has them.
+        The keys are the columns of the exported table, `people` (the directors and the first cast with TMDB's ids), and
+        `runtime` (minutes) and `poster_path` as TMDB has them.
         """
         return _movie(self._engine.ask(self._film({"title": title, "year": year}), self._stop))
 
@@ -116,7 +119,7 @@ def _movie(conclusion: Conclusion) -> dict[str, Any] | None:
         return None
     record = conclusion.record
     poster = record.get("poster_url")
-    path = None if poster is None else f"/{poster.rsplit('/', 1)[1]}"
+    path = None if poster is None else poster.removeprefix(POSTERS)
     return {**record, "runtime": record["runtime_min"], "poster_path": path}
 
 

@@ -23,6 +23,10 @@ from .errors import SettingError
 from .model import Window
 
 _RATE = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{0,6}(?:\.\d+)?)\s*(s|sec|min|m|h)\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*(\d{1,9}(\.\d{0,30})?|\.\d{1,30})\s*", re.ASCII)
+_SECRET_PARTS = re.compile(r"(?<=//)[^/@]*(?=@)|(?<=\?).*", re.DOTALL)
+"""Where an address may hold a key or a password: a refusal must not repeat it."""
+
 _UNIT_S = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 PLAIN = {
@@ -164,10 +168,9 @@ def _plain_variables() -> dict[str, Any]:
 
 def _rate_of(per_second: str) -> str:
     """`2.5` requests a second are a window of `5/2s`, as `parse_rate` reads it; what is no number stays as it is."""
-    try:
-        ratio = Fraction(per_second.strip()).limit_denominator(1000)
-    except (ValueError, ZeroDivisionError):
+    if _NUMBER.fullmatch(per_second) is None:
         return per_second
+    ratio = Fraction(per_second.strip()).limit_denominator(1000)
     return f"{ratio.numerator}/{ratio.denominator}s"
 
 
@@ -178,7 +181,7 @@ def _read(config: Path) -> dict[str, Any]:
         raise SettingError(f"config {config}: {error.strerror or 'cannot be read'}") from None
     except UnicodeDecodeError:
         raise SettingError(f"config {config}: not UTF-8 text") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that can't be is a ValueError
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         raise SettingError(f"config {config}{where}: not YAML; write one `name: value` a line") from None
@@ -208,4 +211,4 @@ def _refusal(error: ValidationError, given: Mapping[str, Any], config: Path | No
         return f"{place}: no such setting; there are {', '.join(sorted(Settings.model_fields))}"
     if "key" in name:
         return f"{place}: not a key"
-    return f"{place} is {str(value)[:60]!r}; allowed: {field.description}"
+    return f"{place} is {_SECRET_PARTS.sub('…', str(value))[:60]!r}; allowed: {field.description}"

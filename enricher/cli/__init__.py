@@ -17,6 +17,7 @@ Every import that costs time is made inside the command that needs it, so that `
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -30,7 +31,7 @@ from . import keeping, movies, showing
 OK, UNFINISHED, BAD_USAGE, KEY_REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="enricher")
 def command() -> None:
     """A list goes in, a table comes out, as fast as the API's quota allows, and no row is ever lost."""
@@ -47,6 +48,8 @@ command.add_command(showing.demo)
 def main() -> NoReturn:
     """The console script: run the command line, tell an error in one line, exit."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends like Ctrl-C: what is done is kept
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # a table is UTF-8, whatever the terminal's locale can express
     sys.exit(run())
 
 
@@ -55,8 +58,6 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code = command.main(arguments, prog_name="enricher", standalone_mode=False)
         sys.stdout.flush()
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
     except (KeyboardInterrupt, click.Abort):
         say("stopped")
         return INTERRUPTED

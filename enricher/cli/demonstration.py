@@ -32,7 +32,10 @@ def show(folder: str | None) -> int:
         click.echo(f"A simulated TMDB answers at {api.base_url} (0.1 to 0.3 s a request, 35 a second).", err=True)
         command = f"enricher movies {diary.name} --out {table.name} --review {review.name}"
         click.echo(f"$ {command}", err=True)
-        settings = load({"base_url": api.base_url, "db": database, "tmdb_api_key": "demo"})
+        # The demo is the demo, whatever the environment says of this person's own runs.
+        settings = load(
+            {"base_url": api.base_url, "db": database, "tmdb_api_key": "demo", "mode": "threaded", "rate": "35/s"}
+        )
         code = enrich_lists(settings, (diary,), out=table, review=review)
         stats = api.stats()
     _print_table(table)
@@ -42,7 +45,7 @@ def show(folder: str | None) -> int:
         f"The files are in {here}:\n"
         f"  {table.name}    the table, one line a diary entry\n"
         f"  {review.name}   what could not be told apart: choose there, then --decisions {review.name}\n"
-        f"  {database.name}  jobs, films, people and remembered answers: the same command again asks nothing\n\n"
+        f"  {database.name}  jobs, films, people and remembered answers: what is known is not asked again\n\n"
         "With a TMDB key (free, www.themoviedb.org, Settings, API) it works on your own lists:\n"
         "  export TMDB_API_KEY=...\n"
         "  enricher movies letterboxd-export.zip --out films.csv"

@@ -112,7 +112,7 @@ def jobs(job: int | None, as_json: bool, db: str | None) -> int:
     return 0
 
 
-@click.group("cache", short_help="Remembered answers: stats, prune, clear.")
+@click.group("cache", no_args_is_help=False, short_help="Remembered answers: stats, prune, clear.")
 def cache() -> None:
     """Remembered answers, as they lie in the database."""
 

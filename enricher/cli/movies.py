@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from ..model import Pipeline
     from ..settings import Settings
+    from .running import Wish
 
 NO_KEY = (
     "no API key: set TMDB_API_KEY to a key of yours. It is free: make an account at www.themoviedb.org, then ask for one"
@@ -88,12 +89,13 @@ def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool 
     from ..export import format_of
     from ..pipelines.movies.pipeline import choice_fields, movies
     from ..pipelines.movies.sources import content_digest
-    from .running import Wish, run_job, set_up_logging
+    from .running import Wish, check_destinations, run_job, set_up_logging
 
     wish = Wish(inputs, "films", **wishes)
     set_up_logging(settings.log_level, wish.verbose)
     if wish.out is not None:
-        format_of(wish.out)  # a suffix that can't be is told before the work, not after it
+        format_of(wish.out)  # what can't be is told before the work, not after it
+    check_destinations(wish)
     pipeline = movies(
         base_url=settings.base_url,
         language=settings.language,
@@ -105,7 +107,7 @@ def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool 
     _warn_of_connections(pipeline, settings)
     digest = content_digest(inputs)
     if dry_run:
-        return _tell_plan(pipeline, settings, inputs, digest, wish.limit, as_json=wish.as_json)
+        return _tell_plan(pipeline, settings, wish, digest)
     if settings.tmdb_api_key is None:
         raise click.UsageError(NO_KEY)
     keys = {pipeline.services[0].name: settings.tmdb_api_key.get_secret_value()}
@@ -113,16 +115,19 @@ def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool 
 
 
 def _warn_of_connections(pipeline: Pipeline, settings: Settings) -> None:
+    from urllib.parse import urlsplit
+
+    from ..pipelines.movies.service import BASE_URL
+
     most = pipeline.services[0].max_connections
-    if most is not None and settings.base_url is None and settings.concurrency > most:
+    own = urlsplit(pipeline.services[0].base_url).hostname == urlsplit(BASE_URL).hostname
+    if most is not None and own and settings.concurrency > most:
         click.echo(
             f"warning: TMDB allows {most} connections an address; --concurrency is {settings.concurrency}", err=True
         )
 
 
-def _tell_plan(
-    pipeline: Pipeline, settings: Settings, inputs: tuple[Path, ...], digest: str, limit: int | None, *, as_json: bool
-) -> int:
+def _tell_plan(pipeline: Pipeline, settings: Settings, wish: Wish, digest: str) -> int:
     """What a run would ask for. Nothing is sent, and the database is not written to."""
     import json
 
@@ -130,7 +135,7 @@ def _tell_plan(
     from .planning import look_ahead
     from .watching import duration
 
-    counts, forecast = look_ahead(pipeline, settings, inputs, digest, limit)
+    counts, forecast = look_ahead(pipeline, settings, wish.inputs, digest, wish.limit, refresh=wish.refresh)
     facts = {
         "rows": counts.rows,
         "films": counts.items,
@@ -138,7 +143,7 @@ def _tell_plan(
         "requests_needed": forecast.requests,
         "forecast_seconds": round(forecast.elapsed_s, 1),
     }
-    if as_json:
+    if wish.as_json:
         click.echo(json.dumps(facts, indent=2))
         return 0
     rate = rate_text(pipeline.services[0].windows)

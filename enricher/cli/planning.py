@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def look_ahead(
-    pipeline: Pipeline, settings: Settings, inputs: tuple[Path, ...], digest: str, limit: int | None
+    pipeline: Pipeline, settings: Settings, inputs: tuple[Path, ...], digest: str, limit: int | None, *, refresh: bool
 ) -> tuple[Counts, Forecast]:
-    """Counts of the list, and the forecast for what of it is still to be asked."""
-    if not settings.db.exists():
+    """Counts of the list, and the forecast for what of it is still to be asked: all of it, if `refresh`."""
+    if refresh or not settings.db.exists():
         with tempfile.TemporaryDirectory(prefix="enricher-plan-") as folder, Store(Path(folder, "plan.db")) as store:
             return _look(pipeline, settings, store, _loaded(store, pipeline, inputs, digest, limit), lambda _key: None)
     with Store(settings.db) as known:

@@ -37,7 +37,7 @@ COLUMNS = (
 )
 NONE = "none"
 
-_ID = re.compile(r"(?:.*/)?(tt\d{5,12}|\d{1,9})(?:-[^/]*)?/?", re.DOTALL)
+_ID = re.compile(r"(?:[^?#]*/)?(tt\d{5,12}|\d{1,9})(?:-[^/?#]*)?/?(?:[?#].*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..engine import Engine, Tally, plan
-from ..errors import ServiceDown
+from ..errors import ServiceDown, SettingError
 from ..export import Format, write_export
 from ..model import Job, Pipeline
 from ..modes.performer import Attempt, Stop
@@ -50,6 +50,21 @@ class Wish:
     as_json: bool = False
     progress: bool = True
     verbose: int = 0
+
+
+def check_destinations(wish: Wish) -> None:
+    """Refuse to write into a folder that is not there, or over a list.
+
+    :raises SettingError: one line that names the flag and the file.
+    """
+    lists = {path.resolve() for path in wish.inputs}
+    for flag, path in (("--out", wish.out), ("--review", wish.review)):
+        if path is None:
+            continue
+        if not path.parent.is_dir():
+            raise SettingError(f"{flag} {path}: there is no such folder; make it, or choose another place")
+        if path.resolve() in lists:
+            raise SettingError(f"{flag} {path}: this is one of the lists; choose another name")
 
 
 def set_up_logging(level: str, verbose: int) -> None:
@@ -89,7 +104,7 @@ def run_job(
 
     `decide(choice)` turns a person's choice into fields of the item.
 
-    :raises InputError, SettingError, StoreError, KeyRefused: as their rooms do.
+    :raises InputError, SettingError, StoreError, JobBusy, KeyRefused: as their rooms do.
     """
     from ..core.circuit import Patience
     from ..core.gate import Gate
@@ -102,9 +117,10 @@ def run_job(
         name = ", ".join(path.name for path in wish.inputs)
         job = plan(store, pipeline, name, digest, read(wish.inputs), wish.limit)
         tell_skipped(store, job)
-        apply_decisions(store, job, wish.decisions, decide)
-        if wish.refresh:
-            store.reset(job.id)
+        with store.lock_job(job.id):  # what another process is working on is not changed under its hands
+            apply_decisions(store, job, wish.decisions, decide)
+            if wish.refresh:
+                store.reset(job.id)
         backoff = Backoff(
             settings.attempts, settings.backoff_s, settings.backoff_factor, settings.backoff_cap_s, settings.deadline_s
         )
@@ -147,6 +163,8 @@ def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: 
     :raises KeyboardInterrupt: after Ctrl-C, when what was done is committed and the words to go on are said.
     """
     stop = Stop()
+    # Not Thread.join: before Python 3.13, one that Ctrl-C interrupts takes the thread for dead, and what it does for lost.
+    ended = threading.Event()
     failure: list[BaseException] = []
 
     def work() -> None:
@@ -154,17 +172,18 @@ def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: 
             engine.run(pipeline, job, stop, tally)
         except BaseException as error:  # noqa: BLE001  # it is raised again in the main thread
             failure.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=work, name="enricher-job", daemon=True)
     with Watch(tally, engine.holds, wish.noun, show=wish.progress) as watch:
-        thread.start()
         try:
-            while thread.is_alive():
-                thread.join(TICK_S)
+            thread.start()
+            while not ended.wait(TICK_S):
                 watch.tick()
         except KeyboardInterrupt:
             stop.set()
-            thread.join(END_WITHIN_S)
+            ended.wait(END_WITHIN_S)
     if stop.is_set() and stop.reason is None:
         go_on = "the same command goes on where it stopped"
         click.echo(f"enricher: stopped with {tally.done:,} of {tally.total:,} {wish.noun} done; {go_on}", err=True)

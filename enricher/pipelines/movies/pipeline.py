@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, Literal
+from zlib import crc32
 
 from ...model import Pipeline, Request, Window
 from .recipe import NO_SUCH_FILM, movie_recipe
@@ -66,8 +67,10 @@ def typical(request: Request) -> bytes:
     >>> typical(Request(tmdb(), "/movie/603", kind="details"))[:11]
     b'{"id": 603,'
     """
-    film: dict[str, Any] = {"id": 1, "title": request.params.get("query", "?"), "vote_count": 0}
-    if year := request.params.get("year"):
+    title, year = request.params.get("query", "?"), request.params.get("year")
+    # Each film has an id of its own, or the details of all of them would be one answer, asked for once.
+    film: dict[str, Any] = {"id": 1 + crc32(f"{request.path} {title} {year}".encode()), "title": title, "vote_count": 0}
+    if year:
         film["release_date"] = f"{year}-06-01"
     if request.kind == "details":
         return json.dumps({**film, "id": int(request.path.rpartition("/")[2])}).encode()
