@@ -1,0 +1,62 @@
+"""The blocks of README.md that a program writes: `scripts/readme` fills them in, tests/test_promises.py holds them.
+
+<!-- help: movies -->     what `enricher movies --help` says
+<!-- demo output -->      what `scripts/demo` says, both of its streams
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+HELP_WIDTH = "100"  # of the terminal that help is asked in, so that it reads the same on every machine
+OWN = ("ENRICHER_", "RATE_LIMIT_", "REQUEST_TIMEOUT", "LOG_LEVEL", "TMDB_API_KEY", "COLUMNS", "PYTEST_")
+
+_BLOCK = re.compile(
+    r"(?P<head><!-- (?P<name>help: [a-z ]+|demo output) -->\n```text\n)(?P<body>.*?)(?=```\n)", re.DOTALL
+)
+
+
+def environment(**more):
+    """This process's environment, without what would change what our commands say."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(OWN)} | more
+
+
+def output_of(*command, **variables):
+    """What a command says on both streams, without spaces at line ends. It must succeed."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=True,
+    )
+    return trimmed(done.stdout)
+
+
+def trimmed(text):
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def written(name):
+    """What a block should hold."""
+    if name == "demo output":
+        return output_of("scripts/demo")
+    command = name.removeprefix("help: ").split()
+    return output_of(sys.executable, "-m", "enricher", *command, "--help", COLUMNS=HELP_WIDTH)
+
+
+def blocks(text):
+    """Name → what the block holds now."""
+    return {found["name"]: found["body"] for found in _BLOCK.finditer(text)}
+
+
+if __name__ == "__main__":
+    readme = README.read_text(encoding="utf-8")
+    README.write_text(_BLOCK.sub(lambda found: found["head"] + written(found["name"]), readme), encoding="utf-8")
