@@ -1,0 +1,320 @@
+"""The engine's promises in figures, measured on this machine: `python -m benchmarks.promises [NAME...]`.
+
+    bound    50 films of two 175 ms requests, 10 at a time: how near the physical bound, threaded and async
+    quota    a strict window of 40 per 1 s and of 40 per 10 s: rejections, and how much of the quota is used
+    core     exchange, recipe, gate and memory together, in ten threads, without a wire: µs a request
+    wire     one GET of 2 KB through the threaded mode against a stock requests pool: CPU a request, and the ratio
+    film     the whole path of a film (search, matching, details, store): CPU a request
+    memory   peak memory of 30,000 films with real-sized details against that of 3,000
+
+Clients are fresh processes; the simulated API is one of its own; what is compared runs in turn, and a ratio is the median
+of the ratios of neighbours. Whatever can be counted at the server is counted there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from enricher import Item, Lifetime, Request, Response, Service, Window, enrich
+from enricher.core.exchange import Rules, enrich_item
+from enricher.core.gate import Gate
+from enricher.locks import ShortLock
+from enricher.memory import Memory
+from enricher.model import Outcome
+from enricher.modes.performer import Feed, Performer, Stop
+from enricher.modes.threaded import run_threaded
+from enricher.processes import Processes
+from enricher.simulator.behaviour import Behaviour
+from enricher.simulator.generated import Titles
+from enricher.simulator.process import Simulator, running_simulator
+
+WORKERS = 10
+
+
+def say(text: str) -> None:
+    """One line of the report."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+# ── clients: fresh processes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def films(count: int) -> Iterator[Path]:
+    """A folder with `films.csv`: so many films that the simulated API generates."""
+    titles = Titles()
+    with tempfile.TemporaryDirectory(prefix="enricher-promises-") as name:
+        folder = Path(name)
+        with (folder / "films.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["Name", "Year"])
+            writer.writerows([titles.title(index), titles.year(index)] for index in range(count))
+        yield folder
+
+
+def enrich_films(api: Simulator, folder: Path, *flags: str) -> dict[str, Any]:
+    """Run `enricher movies` over the folder's list into a new database; its summary, `cpu_s` and `peak_mib`."""
+    for old in folder.glob("enricher.db*"):
+        old.unlink()
+    words = ["-m", "benchmarks.promises", "--client", "movies", "films.csv", "--out", "out.csv", "--json"]
+    return client(*words, "--no-progress", "--base-url", api.base_url, *flags, folder=folder)
+
+
+def client(*words: str, folder: Path | None = None) -> dict[str, Any]:
+    """Run a client and read what it says: one JSON object on standard output."""
+    here = str(Path(__file__).resolve().parent.parent)
+    done = subprocess.run(  # noqa: S603  # our own module
+        [sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": here, "TMDB_API_KEY": "any"},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process so far, all threads, user and system."""
+    return time.process_time()
+
+
+def peak_mib() -> float:
+    """Peak resident memory of this process: VmHWM, which a parent's size does not colour as it does ru_maxrss."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def be_movies(words: list[str]) -> None:
+    """The command line, as a client that also tells its CPU and peak memory."""
+    import contextlib
+    import io
+
+    from enricher.cli import run
+
+    said = io.StringIO()
+    before = cpu_s()
+    with contextlib.redirect_stdout(said):
+        code = run(["movies", *words])
+    facts = {**json.loads(said.getvalue()), "exit": code, "cpu_s": cpu_s() - before, "peak_mib": peak_mib()}
+    sys.stdout.write(json.dumps(facts))
+
+
+def be_get(words: list[str]) -> None:
+    """`enricher` or `stock`: so many GETs of 2 KB from an address, in ten threads; CPU a request in µs."""
+    kind, base_url, count = words[0], words[1], int(words[2])
+    run = get_by_enricher if kind == "enricher" else get_by_stock
+    run(base_url, 200)
+    before = cpu_s()
+    assert run(base_url, count) == count
+    sys.stdout.write(json.dumps({"cpu_us": (cpu_s() - before) / count * 1e6}))
+
+
+def get_by_enricher(base_url: str, count: int) -> int:
+    """As a user's own recipe would do it. No store, and nothing is remembered."""
+    service = Service("echo", base_url)
+
+    def recipe(item: Item) -> Generator[Request, Any, dict[str, Any]]:
+        answer = yield Request(service, "/echo", {"id": item.key, "bytes": "2048", "api_key": "any"})
+        return {"id": answer.data["id"]}
+
+    items = (Item(str(number)) for number in range(count))
+    return sum(outcome.status == "enriched" for outcome in enrich(items, recipe, concurrency=WORKERS))
+
+
+def get_by_stock(base_url: str, count: int) -> int:
+    """As people do it today: one session, a pool of threads, `session.get(...).json()`."""
+    with requests.Session() as session, ThreadPoolExecutor(WORKERS) as pool:
+        session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=WORKERS))
+
+        def get(number: int) -> bool:
+            params = {"id": str(number), "bytes": "2048", "api_key": "any"}
+            return "id" in session.get(f"{base_url}/echo", params=params, timeout=10).json()
+
+        return sum(pool.map(get, range(count)))
+
+
+# ── what is measured ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bound() -> None:
+    """The share of the physical bound: all latency / slots, over first arrival to last answer at the server."""
+    walls: dict[str, list[float]] = {"threaded": [], "async": []}
+    with running_simulator(Behaviour.of(latency="175ms", films=1000)) as api, films(50) as folder:
+        for turn in range(10):
+            for mode in ("threaded", "async") if turn % 2 else ("async", "threaded"):
+                api.reset()
+                facts = enrich_films(api, folder, "--mode", mode, "--rate", "none")
+                stats = api.stats()
+                assert facts["items_by_status"] == {"enriched": 50}
+                assert stats["most_in_flight"] <= WORKERS
+                assert stats["connections_opened"] <= WORKERS
+                walls[mode].append(stats["last_answer"] - stats["first_arrival"])
+        ideal_s = stats["latency_sum_s"] / WORKERS
+    for mode, found in walls.items():
+        say(f"bound   {mode:9} {statistics.median(found):.3f} s of {ideal_s:.3f} s: {_share(ideal_s, found)}")
+    ratios = [one / other for one, other in zip(walls["async"], walls["threaded"], strict=True)]
+    say(f"bound   async / threaded {statistics.median(ratios):.4f}, {min(ratios):.4f} to {max(ratios):.4f}")
+
+
+def _share(ideal_s: float, walls: list[float]) -> str:
+    shares = sorted(ideal_s / wall for wall in walls)
+    return f"{statistics.median(shares):.1%} of the bound ({shares[0]:.1%} to {shares[-1]:.1%}, {len(shares)} runs)"
+
+
+def quota() -> None:
+    """Rejections and use of a strict sliding window, counted at the server."""
+    for text, count, runs in (("40/1s", 240, 5), ("40/10s", 80, 1)):
+        with running_simulator(Behaviour.of(latency="10-60ms", quota=text, films=1000)) as api, films(count) as folder:
+            for mode in ("threaded", "async"):
+                used, rejected, fullest = [], 0, 0
+                for _ in range(runs):
+                    api.reset()
+                    enrich_films(api, folder, "--mode", mode, "--rate", text, "--concurrency", "12")
+                    stats = api.stats()
+                    (judged,) = stats["quotas"]
+                    used.append(judged["used"])
+                    fullest = max(fullest, judged["fullest"])
+                    rejected += stats["rejected"]
+                arrivals = f"{stats['arrivals']} arrivals a run, {runs} runs"
+                say(
+                    f"quota   {text:6} {mode:9} used {min(used):.1%} to {max(used):.1%}, {rejected} rejected,"
+                    f" fullest window {fullest} ({arrivals})"
+                )
+
+
+class _Instantly:
+    """A transport without a wire."""
+
+    def __init__(self, body: bytes) -> None:
+        self._response = Response(200, {}, body)
+
+    def send(self, _request: Request) -> Response:
+        return self._response
+
+    def abort(self) -> None:
+        """Nothing is ever in flight."""
+
+
+class _Counted:
+    """A sink that counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = ShortLock()
+
+    def offer(self, outcome: Outcome) -> bool:
+        self.put(outcome)
+        return True
+
+    def put(self, outcome: Outcome) -> None:
+        with self._lock:
+            self.count += outcome.status == "enriched"
+
+
+def core() -> None:
+    """One request through exchange, recipe, gate and memory, in threads: CPU, as that is what threads share."""
+    count, lifetime = 30_000, Lifetime(3600.0, 3600.0)
+    service = Service("open", "http://127.0.0.1/3", windows=(Window(1_000_000, 1.0),), lifetimes={"answer": lifetime})
+    body = json.dumps({"id": 1, "text": "x" * 2000}).encode()
+
+    def recipe(item: Item) -> Generator[Request, Any, dict[str, Any]]:
+        answer = yield Request(service, "/thing", {"id": item.key})
+        return {"id": answer.data["id"]}
+
+    found, rules = [], Rules(lambda: 0.5)
+    for _ in range(7):
+        sink, stop = _Counted(), Stop()
+        performer = Performer(Gate(), Memory(time.time), stop, Processes())
+        feed = Feed((Item(str(number)) for number in range(count)), stop)
+        before = cpu_s()
+        run_threaded(feed, lambda item: enrich_item(item, recipe, rules), sink, performer, _Instantly(body), WORKERS)
+        found.append((cpu_s() - before) / count * 1e6)
+        assert sink.count == count
+    say(
+        f"core    {statistics.median(found):.1f} µs a request ({min(found):.1f} to {max(found):.1f}, {len(found)} runs)"
+    )
+
+
+def wire() -> None:
+    """CPU a request of the threaded mode against a stock requests pool, in turn."""
+    count, ratios, ours, theirs = 8_000, [], [], []
+    with running_simulator(Behaviour.of()) as api:
+        for turn in range(9):
+            one: dict[str, float] = {}
+            for kind in ("enricher", "stock") if turn % 2 else ("stock", "enricher"):
+                words = ("-m", "benchmarks.promises", "--client", "get", kind, api.base_url, str(count))
+                one[kind] = client(*words)["cpu_us"]
+            ours.append(one["enricher"])
+            theirs.append(one["stock"])
+            ratios.append(one["enricher"] / one["stock"])
+    say(f"wire    enricher {statistics.median(ours):.0f} µs, stock {statistics.median(theirs):.0f} µs of CPU a request")
+    say(f"wire    ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs)")
+
+
+def film() -> None:
+    """CPU a request of the whole path of a film, with details as large as real ones."""
+    with running_simulator(Behaviour.of(films=10_000, details_bytes=35_000)) as api, films(2_000) as folder:
+        for mode in ("sequential", "threaded", "async"):
+            facts = enrich_films(api, folder, "--mode", mode, "--rate", "none")
+            per_request = facts["cpu_s"] / facts["requests"] * 1e6
+            say(
+                f"film    {mode:10} {per_request:.0f} µs of CPU a request, {facts['requests'] / facts['seconds']:.0f}/s"
+            )
+
+
+def memory() -> None:
+    """Peak memory against the length of the list."""
+    peaks = {}
+    with running_simulator(Behaviour.of(films=40_000, details_bytes=35_000)) as api:
+        for count in (3_000, 30_000):
+            with films(count) as folder:
+                facts = enrich_films(api, folder, "--rate", "none")
+                assert facts["items_by_status"] == {"enriched": count}
+                peaks[count] = facts["peak_mib"]
+                say(f"memory  {count:6} films: peak {peaks[count]:.1f} MiB ({facts['seconds']:.0f} s)")
+    say(f"memory  difference {peaks[30_000] - peaks[3_000]:.1f} MiB")
+
+
+MEASURED: dict[str, Callable[[], None]] = {
+    "bound": bound,
+    "quota": quota,
+    "core": core,
+    "wire": wire,
+    "film": film,
+    "memory": memory,
+}
+CLIENTS: dict[str, Callable[[list[str]], None]] = {"movies": be_movies, "get": be_get}
+
+
+def main(words: list[str]) -> None:
+    """Measure what is named, or everything."""
+    if words[:1] == ["--client"]:
+        CLIENTS[words[1]](words[2:])
+        return
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.promises", description=(__doc__ or "").partition(":")[0]
+    )
+    parser.add_argument("names", nargs="*", choices=[*MEASURED, []], metavar="NAME", help=", ".join(MEASURED))
+    for name in parser.parse_args(words).names or MEASURED:
+        MEASURED[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
