@@ -679,7 +679,7 @@ def test_a_task_of_a_run_that_somebody_else_cancels_is_told():
         return answered()
 
     with pytest.raises(asyncio.CancelledError):
-        run("async", items(5), film, Kept(), performer(), Wire(answer))
+        run("async", items(5), film, Kept(), performer(), Wire(answer), workers=1)
 
 
 def test_a_stop_that_comes_after_the_loop_has_ended_does_no_harm():

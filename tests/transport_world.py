@@ -134,6 +134,14 @@ def closed_port():
         return listener.getsockname()[1]
 
 
+def complain(listener):
+    """Answer whatever comes as a server does that expects HTTP: a handshake need not hold the line end it waits for."""
+    sock, _ = listener.accept()
+    with sock:
+        sock.recv(65_536)
+        sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
 # ── the cases ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -225,6 +233,7 @@ CASES = [
     Case("a reset before the answer", Talk.reset, LOST),
     Case("a reset within the answer", saying(reply(FILM, length=999), then=Talk.reset), LOST),
     Case("a close before the answer", Talk.close, LOST),
+    Case("a close where a body should be", saying(HEAD + b"\r\n", then=Talk.close), LOST),
     Case("a close within the headers", saying(HEAD + b"Content-Le", then=Talk.close), LOST),
     Case("not HTTP at all", saying(b"220 mail.test ESMTP ready\r\n", then=Talk.close), LOST),
     Case("no number for a status", saying(b"HTTP/1.1 two hundred\r\n\r\n", then=Talk.close), LOST),
@@ -571,5 +580,8 @@ class Promises:
         assert server.asked == []
 
     def test_tls_to_one_who_speaks_none_is_a_lost_connection(self, wire):
-        with Server(always(reply(FILM))) as server:
-            assert told(wire, get(server.url.replace("http", "https"))) == LOST
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            plain = threading.Thread(target=complain, args=(listener,))
+            plain.start()
+            assert told(wire, get(f"https://127.0.0.1:{listener.getsockname()[1]}")) == LOST
+            plain.join()
