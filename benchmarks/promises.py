@@ -33,7 +33,6 @@ import requests
 from enricher import Item, Lifetime, Request, Response, Service, Window, enrich
 from enricher.core.exchange import Rules, enrich_item
 from enricher.core.gate import Gate
-from enricher.locks import ShortLock
 from enricher.memory import Memory
 from enricher.model import Outcome
 from enricher.modes.performer import Feed, Performer, Stop
@@ -213,19 +212,17 @@ class _Instantly:
 
 
 class _Counted:
-    """A sink that counts."""
+    """A sink that counts, without a lock: an append is one step of the interpreter."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._lock = ShortLock()
+        self.statuses: list[str] = []
 
     def offer(self, outcome: Outcome) -> bool:
         self.put(outcome)
         return True
 
     def put(self, outcome: Outcome) -> None:
-        with self._lock:
-            self.count += outcome.status == "enriched"
+        self.statuses.append(outcome.status)
 
 
 def core() -> None:
@@ -246,7 +243,7 @@ def core() -> None:
         before = cpu_s()
         run_threaded(feed, lambda item: enrich_item(item, recipe, rules), sink, performer, _Instantly(body), WORKERS)
         found.append((cpu_s() - before) / count * 1e6)
-        assert sink.count == count
+        assert sink.statuses == ["enriched"] * count
     say(
         f"core    {statistics.median(found):.1f} µs a request ({min(found):.1f} to {max(found):.1f}, {len(found)} runs)"
     )

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enricher.core.circuit import Patience
-from enricher.core.effects import Lead, Permit, Recall, Report, Send, Settle, Wait
+from enricher.core.effects import Permit, Recall, Report, Send, Settle, Wait
 from enricher.core.exchange import Journey, Rules, enrich_item, exchange
 from enricher.core.freshness import is_fresh, key_of
 from enricher.core.gate import Gate, Health, Ticket
@@ -149,27 +149,6 @@ def test_remembered_bytes_stay_bytes():
 def test_requests_are_asked_one_after_the_other():
     _, played = play_one(asking(get("/search"), detail()), world_of(answered()))
     assert names(played.effects) == [*ATTEMPT, "Recall", *ATTEMPT, "Settle"]
-
-
-@pytest.mark.parametrize(
-    "effect",
-    [
-        Permit(FILMS, HOST),
-        Send(get("/x")),
-        Report(Ticket(FILMS, HOST), 0.0, 0.0, Health.ALIVE),
-        Recall("key", LIFETIME),
-        Settle("key", None),
-        Wait(1.0),
-    ],
-    ids=lambda effect: type(effect).__name__,
-)
-def test_an_effect_asks_for_itself_and_answers_with_its_reply(effect):
-    steps = iter(effect)
-    assert next(steps) is effect
-    reply = Lead() if isinstance(effect, Permit | Send | Recall) else None
-    with pytest.raises(StopIteration) as stop:
-        steps.send(reply)
-    assert stop.value.value is reply
 
 
 def answer_all(flow, answers):

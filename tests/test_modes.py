@@ -443,11 +443,11 @@ def test_a_mistake_in_a_transport_is_told_and_not_taken_for_an_answer(mode):
 
 
 def permit(item):
-    yield from Permit(NARROW, "narrow.test")
+    yield Permit(NARROW, "narrow.test")
 
 
 def recall(item):
-    yield from Recall("key", FILMS.lifetimes["detail"])
+    yield Recall("key", FILMS.lifetimes["detail"])
 
 
 def compute(item):
@@ -483,7 +483,7 @@ def test_one_who_leaves_does_not_take_the_answer_from_those_who_wait_with_him(mo
     sink = Kept()
 
     def known(item):
-        return (yield from Recall("key", FILMS.lifetimes["detail"]))
+        return (yield Recall("key", FILMS.lifetimes["detail"]))
 
     leaving = Background(run_flows, mode, items(1), known, Kept(), stopped, Wire(fine))
     staying = Background(run_flows, mode, items(1), known, sink, other, Wire(fine))
@@ -523,7 +523,7 @@ def test_what_is_in_flight_is_cut_after_the_grace_time_and_its_item_stays_as_it_
 
     def one_attempt(item):
         try:
-            yield from Send(get("/movie/1"))
+            yield Send(get("/movie/1"))
         except TransportError:
             return "the item paid for it"
 
@@ -827,7 +827,7 @@ class Closing:
 
     def __call__(self, item):
         try:
-            yield from Send(get("/movie/1"))
+            yield Send(get("/movie/1"))
             return "whole"
         finally:
             self.closed = True
@@ -853,9 +853,9 @@ def test_a_failed_attempt_reaches_the_flow_and_counts_as_one(mode):
 
     def flow(item):
         try:
-            yield from Send(get("/movie/1"))
+            yield Send(get("/movie/1"))
         except TransportError as error:
-            yield from Wait(0.0)
+            yield Wait(0.0)
             return error.cause
 
     sink = Kept()

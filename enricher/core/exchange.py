@@ -33,13 +33,14 @@ from ..model import (
     RefuseKey,
     Remembered,
     Request,
+    Response,
     Retry,
     Status,
     Unsure,
 )
-from .effects import Known, Permit, Recall, Report, Send, Settle, Steps, Wait
+from .effects import Known, Lead, Permit, Recall, Report, Send, Settle, Steps, Wait
 from .freshness import key_of
-from .gate import Health
+from .gate import Health, Ticket
 from .retry import Backoff, judge, judge_error, parse_json
 
 
@@ -79,7 +80,7 @@ def exchange(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
     if lifetime is None:
         return (yield from _ask(request, rules, journey))
     key = key_of(request)
-    known = yield from Recall(key, lifetime)
+    known: Known | Lead = yield Recall(key, lifetime)
     if isinstance(known, Known):
         journey.hits += 1
         remembered = known.remembered
@@ -88,11 +89,11 @@ def exchange(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
     try:
         answer = yield from _ask(request, rules, journey)
     except Exception:
-        yield from Settle(key, None)
+        yield Settle(key, None)
         raise
     remembered = Remembered(answer.status, answer.body, answer.missing)
     journey.learnt.append(Learnt(key, request.kind, remembered))
-    yield from Settle(key, remembered)
+    yield Settle(key, remembered)
     return answer
 
 
@@ -100,17 +101,15 @@ def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
     backoff = rules.backoff
     host = urlsplit(request.service.base_url).netloc
     attempt = 0
-    sent = 0
     while True:
-        ticket = yield from Permit(request.service, host)
+        ticket: Ticket = yield Permit(request.service, host)
         if ticket.granted_at is not None and ticket.asked_at is not None:
             journey.wait_s += ticket.granted_at - ticket.asked_at
         journey.requests += 1
-        sent += 1
         if not ticket.probe:  # to find out whether a silent host is back is everybody's business, not this item's
             attempt += 1
         try:
-            response = yield from Send(request)
+            response: Response = yield Send(request)
         except TransportError as error:
             verdict, data, sent_at, done_at = judge_error(error), None, error.sent_at, error.failed_at
             health = Health.NO_NEWS if isinstance(verdict, Refuse) else Health.FAILING
@@ -120,27 +119,27 @@ def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
         journey.service_s += done_at - sent_at
         journey.spent_s += done_at - sent_at
         if isinstance(verdict, Accept):
-            yield from Report(ticket, sent_at, done_at, health)
+            yield Report(ticket, sent_at, done_at, health)
             return Answer(response.status, data, response.body, verdict.missing)
         journey.tries.append(f"{request.kind}: {verdict.reason}")
         if isinstance(verdict, Retry) and verdict.pause:
             pause_s = backoff.pause_s(max(attempt, 1), verdict.after_s, rules.chance)
-            yield from Report(ticket, sent_at, done_at, Health.NO_NEWS, pause_s, verdict.reason)
+            yield Report(ticket, sent_at, done_at, Health.NO_NEWS, pause_s, verdict.reason)
         else:
-            yield from Report(ticket, sent_at, done_at, health, reason=verdict.reason)
+            yield Report(ticket, sent_at, done_at, health, reason=verdict.reason)
         if isinstance(verdict, RefuseKey):
             raise KeyRefused(request.service.name, verdict.reason)
         if isinstance(verdict, Refuse):
-            raise Refused(verdict.reason, sent)
+            raise Refused(verdict.reason, max(attempt, 1))
         if attempt >= backoff.attempts:
-            raise GaveUp(verdict.reason, sent)
+            raise GaveUp(verdict.reason, attempt)
         if not verdict.pause:
             delay_s = backoff.delay_s(max(attempt, 1), verdict.after_s, rules.chance)
             if journey.spent_s + delay_s > backoff.deadline_s:
-                raise GaveUp(f"{verdict.reason}; deadline of {backoff.deadline_s:g} s passed", sent)
+                raise GaveUp(f"{verdict.reason}; deadline of {backoff.deadline_s:g} s passed", max(attempt, 1))
             journey.spent_s += delay_s
             journey.wait_s += delay_s
-            yield from Wait(delay_s)
+            yield Wait(delay_s)
         journey.retries += 1
 
 

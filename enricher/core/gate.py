@@ -117,11 +117,12 @@ class Gate:
         if not lock.take(False):
             lock.acquire()
         try:
-            lane = self._lane(ticket.service)
+            lane = self._lanes.get(ticket.service.name) or self._lane(ticket.service)
             if ticket.asked_at is None:
                 ticket.asked_at = now
             ahead = bisect_left(lane.queue, ticket.number) if ticket.number else len(lane.queue)
-            wait_s = self._wait_s(lane, ticket.host, ahead, now)
+            circuit = lane.circuits.get(ticket.host)
+            wait_s = self._wait_s(lane, circuit, ticket.host, ahead, now)
             if wait_s > 0:
                 if not ticket.number:
                     self._numbers += 1
@@ -133,17 +134,15 @@ class Gate:
                 ticket.number = 0
             ticket.receipts = tuple([limit.take(now) for limit in lane.limits])
             ticket.granted_at = now
-            circuit = lane.circuits.get(ticket.host)
             ticket.probe = circuit is not None and circuit.begin_probe()
             return GO
         finally:
             lock.release()
 
-    def _wait_s(self, lane: _Lane, host: str, ahead: int, now: float) -> float:
+    def _wait_s(self, lane: _Lane, circuit: Circuit | None, host: str, ahead: int, now: float) -> float:
         wait_s = lane.paused_until - now
         if wait_s > LONGEST_PAUSE_S:
             raise ServiceDown(lane.service.name, f"{lane.pause_reason}, for {wait_s:.0f} s more; try again later")
-        circuit = lane.circuits.get(host)
         if circuit is not None and circuit.is_open:
             if circuit.given_up(now):
                 raise ServiceDown(lane.service.name, f"no answer from {host} for {circuit.silent_s(now):.0f} s")

@@ -92,7 +92,9 @@ async def drive(steps: Steps[T], performer: Performer, transport: AsyncTransport
         effect = next(steps)
         while True:
             try:
-                reply = await _perform(effect, held, performer, transport, waits)
+                reply = performer.step(effect, held)
+                if isinstance(reply, WAITED_FOR):
+                    reply = await _wait(reply, effect, held, performer, transport, waits)
             except Exception as error:  # noqa: BLE001  # the performer raises again what is not the flow's
                 effect = steps.throw(performer.failed(effect, error))
             else:
@@ -105,11 +107,11 @@ async def drive(steps: Steps[T], performer: Performer, transport: AsyncTransport
         performer.give_back(held)
 
 
-async def _perform(effect: Effect, held: Held, performer: Performer, transport: AsyncTransport, waits: Waits) -> Any:
-    while True:
-        step = performer.step(effect, held)
-        if not isinstance(step, WAITED_FOR):
-            return step
+async def _wait(
+    step: Any, effect: Effect, held: Held, performer: Performer, transport: AsyncTransport, waits: Waits
+) -> Any:
+    """Wait for what a step of `effect` came to, and step on until there is a reply."""
+    while isinstance(step, WAITED_FOR):
         match step:
             case Send():
                 return await transport.send(step.request)
@@ -123,6 +125,8 @@ async def _perform(effect: Effect, held: Held, performer: Performer, transport: 
                     return Known(remembered, age_s=0.0)
             case Compute():
                 return await waits.on(performer.processes.submit(step))
+        step = performer.step(effect, held)
+    return step
 
 
 def run_async(

@@ -36,7 +36,9 @@ def drive(steps: Steps[T], performer: Performer, transport: SyncTransport) -> T:
         effect = next(steps)
         while True:
             try:
-                reply = _perform(effect, held, performer, transport)
+                reply = performer.step(effect, held)
+                if isinstance(reply, WAITED_FOR):
+                    reply = _wait(reply, effect, held, performer, transport)
             except Exception as error:  # noqa: BLE001  # the performer raises again what is not the flow's
                 effect = steps.throw(performer.failed(effect, error))
             else:
@@ -49,11 +51,9 @@ def drive(steps: Steps[T], performer: Performer, transport: SyncTransport) -> T:
         performer.give_back(held)
 
 
-def _perform(effect: Effect, held: Held, performer: Performer, transport: SyncTransport) -> Any:
-    while True:
-        step = performer.step(effect, held)
-        if not isinstance(step, WAITED_FOR):
-            return step
+def _wait(step: Any, effect: Effect, held: Held, performer: Performer, transport: SyncTransport) -> Any:
+    """Wait for what a step of `effect` came to, and step on until there is a reply."""
+    while isinstance(step, WAITED_FOR):
         match step:
             case Send():
                 return transport.send(step.request)
@@ -67,6 +67,8 @@ def _perform(effect: Effect, held: Held, performer: Performer, transport: SyncTr
                     return Known(remembered, age_s=0.0)
             case Compute():
                 return _await(performer.processes.submit(step), performer.stop)
+        step = performer.step(effect, held)
+    return step
 
 
 def _await(future: futures.Future[Any], stop: Stop) -> Any:

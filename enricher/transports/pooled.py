@@ -19,12 +19,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Timeout
@@ -127,15 +128,20 @@ def _path_at(url: str) -> int:
     return len(url) if slash < 0 else slash
 
 
-class _Way(NamedTuple):
-    """How requests to one service leave, found out once."""
+@dataclass(frozen=True, slots=True, repr=False)
+class _Way:
+    """How requests to one service leave, found out once. Holds the key, so it has no repr."""
 
     service: Service
     route: Route
-    headers: CaseInsensitiveDict[str]
+    headers: Any  # a plain dict, which urllib3 copies quicker than requests' own kind
     proxies: Any
     verify: Any
     timeout: Any  # urllib3's Timeout: requests takes it, its stubs don't know
+
+
+_BLANK = vars(requests.Response())
+"""What a new response holds. Its cookie jar costs more to make than all the rest, and nobody looks into it here."""
 
 
 class _LeanAdapter(HTTPAdapter):
@@ -173,10 +179,8 @@ class _LeanAdapter(HTTPAdapter):
         return url[_path_at(url) :] or "/"
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
-        response = requests.Response()
-        response.status_code = resp.status
-        response.raw = resp
-        response.request = req
+        response = requests.Response.__new__(requests.Response)
+        vars(response).update(_BLANK, status_code=resp.status, raw=resp, request=req)
         return response
 
 
@@ -205,6 +209,13 @@ def cause_of(error: BaseException) -> Cause:
     return "connection lost"
 
 
+def _amount(raw: Any, max_bytes: int) -> int | None:
+    """How much to read: all of it, which is quicker, where the length is known and nothing can swell it."""
+    length = raw.length_remaining
+    whole = length is not None and length <= max_bytes and "content-encoding" not in raw.headers
+    return None if whole else max_bytes + 1
+
+
 class PooledTransport:
     """Sends requests over one session. Usable from any number of threads, of which `slots` may send at a time.
 
@@ -224,7 +235,9 @@ class PooledTransport:
             keep_out_of_logs(key)
         self._clock = clock
         self._wall = wall
-        self._slots = threading.BoundedSemaphore(slots)  # who waits for a connection is not on the wire yet
+        self._slots: SimpleQueue[None] = SimpleQueue()  # who waits for a connection is not on the wire yet
+        for _ in range(slots):
+            self._slots.put(None)
         self._session = requests.Session()
         self._adapter = _LeanAdapter(slots)
         self._session.mount("http://", self._adapter)
@@ -248,7 +261,7 @@ class PooledTransport:
             way = self._ways[service.name] = _Way(
                 service,
                 route,
-                CaseInsensitiveDict(route.headers),
+                dict(route.headers),
                 about["proxies"] if proxied else None,
                 about["verify"],
                 Timeout(connect=service.timeout_s, read=service.timeout_s),
@@ -271,10 +284,13 @@ class PooledTransport:
 
         :raises TransportError: if no whole answer came, within the service's `timeout_s` and `max_bytes`.
         """
-        with self._slots:
+        slot = self._slots.get()
+        try:
             if self._closed.is_set():  # it was closed while this one waited for its turn
                 raise TransportError("connection lost", sent_at=(now := self._clock()), failed_at=now)
             return self._send(request)
+        finally:
+            self._slots.put(slot)
 
     def _send(self, request: Request) -> Response:
         service = request.service
@@ -282,25 +298,27 @@ class PooledTransport:
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         try:
-            _, route, headers, proxies, verify, timeout = self._way(service)
-            prepared.url = address(request, route)
+            way = self._way(service)
+            prepared.url = address(request, way.route)
         except (OSError, ValueError) as error:
             raise TransportError(cause_of(error), sent_at=sent_at, failed_at=self._clock()) from None
-        prepared.headers = headers
+        prepared.headers = way.headers
         if request.body:
             prepared.body = request.body
-            prepared.headers = headers.copy()
+            prepared.headers = way.headers.copy()
             prepared.headers["Content-Length"] = str(len(request.body))
         flight = _Flight(sent_at + service.timeout_s)
         number = next(self._numbers)
         self._flights[number] = flight
         _here.flight = flight
         try:
-            response = self._adapter.send(prepared, stream=True, timeout=timeout, verify=verify, proxies=proxies)
+            response = self._adapter.send(
+                prepared, stream=True, timeout=way.timeout, verify=way.verify, proxies=way.proxies
+            )
             raw = response.raw
             whole = False
             try:
-                body = raw.read(service.max_bytes + 1, decode_content=True)
+                body = raw.read(_amount(raw, service.max_bytes), decode_content=True)
                 whole = len(body) <= service.max_bytes
             finally:
                 if not whole:

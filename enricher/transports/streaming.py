@@ -11,7 +11,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import aiohttp
 import requests
@@ -25,8 +25,9 @@ LONGEST_HEADER_BYTES = 65_536
 """As http.client has it under the pooled transport; aiohttp's own 8,190 are less than some servers' policies need."""
 
 
-class _Way(NamedTuple):
-    """How requests to one service leave, found out once."""
+@dataclass(frozen=True, slots=True, repr=False)
+class _Way:
+    """How requests to one service leave, found out once. Holds the key, so it has no repr."""
 
     service: Service
     route: Route
@@ -132,16 +133,16 @@ class StreamingTransport:
         service = request.service
         sent_at = self._clock()
         try:
-            _, route, proxy, trust, timeout = self._way(service)
+            way = self._way(service)
             async with self._open().request(
                 request.method,
-                URL(address(request, route), encoded=True),
-                headers=route.headers,
+                URL(address(request, way.route), encoded=True),
+                headers=way.route.headers,
                 data=request.body or None,
                 allow_redirects=False,
-                proxy=proxy,
-                ssl=trust,
-                timeout=timeout,
+                proxy=way.proxy,
+                ssl=way.trust,
+                timeout=way.timeout,
             ) as response:
                 chunks: list[bytes] = []
                 size = 0
