@@ -1,0 +1,81 @@
+"""Numbers become sentences: paired ratios, their interval, and what may be said of them.
+
+A ratio is one round's wall time over another's of the same round, which met the same latencies: the rounds' differences
+cancel out. Its median is told with a percentile bootstrap over the rounds (10,000 resamples, a fixed seed), which keeps
+what it promises for few rounds too (tests/test_verdicts.py counts on simulated ones).
+
+    interval within 1 ± margin   match within x %, x being the farther end
+    interval outside 1           faster, or slower, by at least the nearer end
+    else                         not decided: more rounds are needed
+
+There is no "no difference": an experiment can only say how large a difference may still be.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+MARGIN = 0.05
+CONTROL_MARGIN = 0.01
+"""A mode against itself must come out as 1 within this, or the measurement can't be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A median and the ends of its 95 % interval."""
+
+    median: float
+    low: float
+    high: float
+
+
+def interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """The median of some values with its percentile bootstrap interval. One value is its own interval.
+
+    :raises ValueError: if there are no values.
+    """
+    if not values:
+        raise ValueError("no values, no interval")
+    middle = median(values)
+    if len(values) == 1:
+        return Interval(middle, middle, middle)
+    chance = random.Random(seed)  # noqa: S311  # resampling needs no cryptography
+    medians = sorted(median(chance.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    tail = (1 - CONFIDENCE) / 2
+    return Interval(middle, medians[int(tail * RESAMPLES)], medians[int((1 - tail) * RESAMPLES) - 1])
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Ours over theirs, round by round.
+
+    :raises ValueError: if the rounds are not the same.
+    """
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
+
+
+def verdict(of: str, to: str, ratio: Interval, margin: float = MARGIN) -> str:
+    """What may be said of the time of `of` over that of `to`, in plain words.
+
+    >>> verdict("async", "threaded", Interval(0.998, 0.992, 1.003))
+    'async and threaded match within 0.8 %'
+    >>> verdict("barrier", "threaded", Interval(1.31, 1.28, 1.35))
+    'barrier is slower than threaded by at least 28.0 %'
+    """
+    farther = max(abs(ratio.low - 1), abs(ratio.high - 1))
+    if farther <= margin:
+        return f"{of} and {to} match within {farther:.1%}".replace("%", " %")
+    if ratio.low > 1:
+        return f"{of} is slower than {to} by at least {ratio.low - 1:.1%}".replace("%", " %")
+    if ratio.high < 1:
+        return f"{of} is faster than {to} by at least {1 - ratio.high:.1%}".replace("%", " %")
+    return f"{of} against {to} is not decided; more rounds are needed"
+
+
+def control_holds(ratio: Interval) -> bool:
+    """Whether a mode measured twice came out as itself: the whole interval within 1 ± 1 %."""
+    return ratio.low >= 1 - CONTROL_MARGIN and ratio.high <= 1 + CONTROL_MARGIN
