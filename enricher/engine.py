@@ -32,7 +32,7 @@ from .core.retry import Backoff
 from .errors import Interrupted, SettingError
 from .mailbox import Mailbox
 from .memory import DEFAULT_BYTES, Memory
-from .model import Item, Job, Outcome, Pipeline, Recipe, Remembered, Request, Response, Row, Skipped
+from .model import Item, Job, Outcome, Pipeline, Recipe, Remembered, Request, Response, Row, Skipped, Source
 from .modes import asynchronous, threaded
 from .modes.performer import AsyncTransport, Attempt, Feed, Performer, Sink, Stop
 from .processes import Processes
@@ -138,6 +138,7 @@ class Engine:
         self._processes = Processes()
         self._pooled: PooledTransport | None = None
         self._loop: _LoopThread | None = None
+        self._runs = 0
         self._lock = threading.Lock()
 
     # ── running ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,24 +149,38 @@ class Engine:
         :raises KeyRefused, ServiceDown: as the core does; what was not done has no outcome. What `items` and `sink`
             raise goes through.
         """
-        self.gate.revive()
         performer = self._performer(stop)
         feed = Feed(iter(items), stop)
 
         def begin(item: Item) -> Steps[Outcome]:
             return enrich_item(item, recipe, self.rules)
 
-        if self.mode == "async":
-            asynchronous.run_async(feed, begin, sink, performer, self._streaming, self.slots)
-        elif self.mode == "threaded":
-            threaded.run_threaded(feed, begin, sink, performer, self._transport(), self.slots)
-        else:
-            threaded.run_sequential(feed, begin, sink, performer, self._transport())
+        with self._running():
+            if self.mode == "async":
+                asynchronous.run_async(feed, begin, sink, performer, self._streaming, self.slots)
+            elif self.mode == "threaded":
+                threaded.run_threaded(feed, begin, sink, performer, self._transport().share(), self.slots)
+            else:
+                threaded.run_sequential(feed, begin, sink, performer, self._transport().share())
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """A run. The first of those at a time gives hosts that were given up another chance."""
+        with self._lock:
+            if not self._runs:
+                self.gate.revive()
+            self._runs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs -= 1
 
     def stream(self, items: Iterable[Item], recipe: Recipe, stop: Stop | None = None) -> Iterator[Outcome]:
         """Run a recipe over items in the background; yield the outcomes as they come.
 
-        A consumer that is slow holds the workers back; one that leaves early ends the run.
+        A consumer that is slow holds the workers back; one that leaves early ends the run. `stop` is this run's own: it is
+        set when the run is over.
 
         :raises KeyRefused, ServiceDown: as the core does.
         """
@@ -201,9 +216,9 @@ class Engine:
 
         :raises Interrupted: if it is told to stop, or is already.
         """
-        if stop.is_set():
-            raise Interrupted
         with self._lock:
+            if stop.is_set():  # looked at under the lock: who closes this engine stops first, and opens nothing anew
+                raise Interrupted
             if self._loop is None:
                 self._loop = _LoopThread(self._new_streaming)
             flow = self._loop.submit(steps, self._performer(stop))
@@ -293,7 +308,7 @@ MOST_WAITING = 200
 
 
 def plan(
-    store: Store, pipeline: Pipeline, name: str, digest: str, rows: Iterable[Row | Skipped], limit: int | None
+    store: Store, pipeline: Pipeline, name: str, digest: str, rows: Iterable[Source | Row | Skipped], limit: int | None
 ) -> Job:
     """The job for this input: loaded from `rows` (the first `limit` of them), or the one that is there already.
 
@@ -311,7 +326,7 @@ def fingerprint(pipeline: Pipeline, digest: str, limit: int | None) -> str:
     return hashlib.sha256(about.encode()).hexdigest()
 
 
-def _first(rows: Iterable[Row | Skipped], limit: int) -> Iterator[Row | Skipped]:
+def _first(rows: Iterable[Source | Row | Skipped], limit: int) -> Iterator[Source | Row | Skipped]:
     """The input as if it ended after row `limit`."""
     for row in rows:
         if isinstance(row, Row):
@@ -341,7 +356,8 @@ def forecast(
     def world(request: Request, _before: int) -> tuple[Response, float]:
         return Response(200, {}, typical(request)), FORECAST_LATENCY_S
 
-    rehearsal = Rehearsal(Gate(), world, workers=slots, recall=known, keep_effects=False)
+    gate = Gate(recheck_s=float("inf"))  # nothing comes in between, and a quota an hour would be asked for for ever
+    rehearsal = Rehearsal(gate, world, workers=slots, recall=known, keep_effects=False)
     played = rehearsal.play(islice(items, FORECAST_ITEMS), lambda item: enrich_item(item, pipeline.recipe, rules))
     scale = count / max(1, len(played.outcomes))
     known_items = sum(not outcome.effort.requests for outcome in played.outcomes)

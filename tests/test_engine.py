@@ -691,3 +691,35 @@ def test_a_long_job_is_forecast_in_proportion():
 def test_where_nothing_can_be_rehearsed_nothing_is_forecast(pipeline, count):
     told = forecast(pipeline, [], count, nothing_known, 4)
     assert (told.items, told.requests, told.elapsed_s) == (count, 0, 0.0)
+
+
+def test_the_end_of_one_run_cuts_no_request_of_another():
+    """Both send over the same connections; a stop shuts the sockets of its own run only."""
+    held, free = threading.Event(), threading.Event()
+
+    def answer(talk):
+        if "slow" in talk.asked.target:
+            held.set()
+            free.wait(PATIENCE_S)
+        elif "hang" in talk.asked.target:
+            talk.hang()
+            return
+        talk.send(reply(b'{"id": 1}'))
+
+    def recipe(item):
+        return (yield Request(service, f"/{item.key}")).data
+
+    with Server(answer) as server, Engine(slots=4) as engine:
+        service = Service("here", server.url)
+        stop = Stop()
+        other = engine.stream([Item("hang")], recipe, stop)
+        mine = engine.stream([Item("slow")], recipe)
+        with ThreadPoolExecutor(2) as pool:
+            ended = pool.submit(list, other)
+            outcome = pool.submit(next, mine)
+            assert held.wait(PATIENCE_S)
+            stop.set()
+            assert ended.result(PATIENCE_S) == []
+            free.set()
+            assert outcome.result(PATIENCE_S).attempts == 1
+        mine.close()

@@ -171,7 +171,7 @@ def broken_judgement(request, response, data):
         ([answered(404)], Refused),
         ([answered(500)] * 5, GaveUp),
         ([lost()] * 5, GaveUp),
-        ([answered(429)] * 5, GaveUp),
+        ([answered(429), *[answered(500)] * 5], GaveUp),
         ([answered(500, retry_after="400")], GaveUp),
         ([answered(401)], KeyRefused),
         ([TransportError("too large")], Refused),
@@ -308,10 +308,16 @@ def test_a_second_429_without_a_word_pauses_for_longer():
     assert [report.pause_s for report in of_kind(Report, played.effects)] == [0.625, 1.125, 0.0]
 
 
-def test_a_429_without_end_is_given_up_too():
-    outcome, played = play_one(asking(get("/x")), world_of(answered(429)))
-    assert outcome.error == "HTTP 429 (5 attempts)"
-    assert names(played.effects) == ATTEMPT * 5
+def test_a_429_is_said_to_everybody_and_is_no_attempt_of_the_items():
+    outcome, played = play_one(asking(get("/x")), world_of(*[answered(429)] * 7, answered()))
+    assert outcome.status == "enriched"
+    assert (played.requests, outcome.effort.retries) == (8, 7)
+    assert names(played.effects) == ATTEMPT * 8
+
+
+def test_a_429_without_end_ends_the_job_and_not_the_item():
+    with pytest.raises(ServiceDown, match=r"^films: HTTP 429, and nothing else for 1\d\d s$"):
+        play_one(asking(get("/x")), world_of(answered(429)))
 
 
 @pytest.mark.parametrize(
@@ -679,7 +685,7 @@ scripts = st.lists(
     ),
     min_size=1,
     max_size=7,
-)
+).map(lambda script: [*script, answered(500)])  # one that says "not now" without end would end the job
 
 
 @given(scripts)

@@ -541,3 +541,43 @@ def test_the_quota_is_used(windows, measured, items, least, seed):
     first, last = played.sent_at[0], played.sent_at[-1]
     used = (items - measured.limit) / measured.limit * measured.period_s / (last - first)
     assert least <= used <= 1.0
+
+
+# ── several jobs ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_next_job_s_quota_holds_for_the_same_service():
+    """The gate outlives a job; what was just sent for the one before still counts."""
+    gate = Gate()
+    wide, narrow = service(Window(10, 1.0)), service(Window(2, 1.0))
+    assert [may_go(gate, wide, 0.0) for _ in range(3)] == [True] * 3
+    assert not may_go(gate, narrow, 0.5)
+    assert may_go(gate, narrow, 1.2)
+
+
+def test_an_equal_value_of_a_service_changes_no_rate_that_was_set():
+    gate, first = Gate(), service(Window(10, 1.0))
+    may_go(gate, first, 0.0)
+    gate.set_rate(first, [Window(1, 100.0)])
+    assert not may_go(gate, service(Window(10, 1.0)), 5.0)
+
+
+def test_a_service_that_says_not_now_for_too_long_ends_the_job_and_an_answer_makes_it_forget():
+    gate, api = Gate(patience=IMPATIENT), service()
+    now = 0.0
+    for _ in range(3):
+        asked = ticket(api)
+        now = when_granted(gate, asked, now)
+        gate.report(asked, now, Health.NO_NEWS, 2.0, "HTTP 429")
+    answered = ticket(api)
+    now = when_granted(gate, answered, now)
+    gate.report(answered, now, Health.ALIVE)
+    for _ in range(3):
+        asked = ticket(api)
+        now = when_granted(gate, asked, now)
+        gate.report(asked, now, Health.NO_NEWS, 2.0, "HTTP 429")
+    assert may_go(gate, api, now + 3)
+    late = ticket(api)
+    gate.report(late, now + 10, Health.NO_NEWS, 2.0, "HTTP 429")
+    with pytest.raises(ServiceDown, match="HTTP 429, and nothing else for"):
+        gate.ask(ticket(api), now + 20)

@@ -158,7 +158,7 @@ def test_an_abort_while_a_connection_is_being_made_ends_the_request_once_it_is()
 
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        flight = _Flight(deadline=1.0)
+        flight = _Flight(deadline=1.0, run=None)
         flight.connection = Connection()
         flight.end()
         flight.connection.sock = ours

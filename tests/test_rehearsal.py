@@ -315,3 +315,20 @@ def test_many_workers_tell_the_story_that_one_tells(stories, workers):
     assert len(together) == len(stories)
     assert sum(outcome.attempts for outcome in together) == played.requests
     assert together == alone
+
+
+def test_a_quota_below_ours_costs_pauses_and_no_item():
+    """Somebody else uses the same key: a strict window of 5 per 10 s, where ours allows far more."""
+    arrivals = []
+
+    def world(_request, _before):
+        recent = [at for at in arrivals if at > rehearsal._now - 10.0]
+        if len(recent) >= 5:
+            return answered(429), 0.05
+        arrivals.append(rehearsal._now)
+        return answered(), 0.05
+
+    rehearsal = Rehearsal(Gate(), world, workers=10)
+    played = rehearsal.play([Item(str(n)) for n in range(40)], lambda item: enrich_item(item, by_item(), QUICK))
+    assert [outcome.status for outcome in played.outcomes] == ["enriched"] * 40
+    assert played.elapsed_s < 3 * 40 / 5 * 10.0

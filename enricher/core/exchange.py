@@ -100,14 +100,12 @@ def exchange(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
 def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
     backoff = rules.backoff
     host = urlsplit(request.service.base_url).netloc
-    attempt = 0
+    attempt = pauses = 0
     while True:
         ticket: Ticket = yield Permit(request.service, host)
         if ticket.granted_at is not None and ticket.asked_at is not None:
             journey.wait_s += ticket.granted_at - ticket.asked_at
         journey.requests += 1
-        if not ticket.probe:  # to find out whether a silent host is back is everybody's business, not this item's
-            attempt += 1
         try:
             response: Response = yield Send(request)
         except TransportError as error:
@@ -123,23 +121,27 @@ def _ask(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
             return Answer(response.status, data, response.body, verdict.missing)
         journey.tries.append(f"{request.kind}: {verdict.reason}")
         if isinstance(verdict, Retry) and verdict.pause:
-            pause_s = backoff.pause_s(max(attempt, 1), verdict.after_s, rules.chance)
+            # "Not now" is said to everybody, so it is no attempt of this item's. The gate ends what goes on for too long.
+            pauses += 1
+            pause_s = backoff.pause_s(pauses, verdict.after_s, rules.chance)
             yield Report(ticket, sent_at, done_at, Health.NO_NEWS, pause_s, verdict.reason)
-        else:
-            yield Report(ticket, sent_at, done_at, health, reason=verdict.reason)
+            journey.retries += 1
+            continue
+        if not ticket.probe:  # to find out whether a silent host is back is everybody's business as well
+            attempt += 1
+        yield Report(ticket, sent_at, done_at, health, reason=verdict.reason)
         if isinstance(verdict, RefuseKey):
             raise KeyRefused(request.service.name, verdict.reason)
         if isinstance(verdict, Refuse):
             raise Refused(verdict.reason, max(attempt, 1))
         if attempt >= backoff.attempts:
             raise GaveUp(verdict.reason, attempt)
-        if not verdict.pause:
-            delay_s = backoff.delay_s(max(attempt, 1), verdict.after_s, rules.chance)
-            if journey.spent_s + delay_s > backoff.deadline_s:
-                raise GaveUp(f"{verdict.reason}; deadline of {backoff.deadline_s:g} s passed", max(attempt, 1))
-            journey.spent_s += delay_s
-            journey.wait_s += delay_s
-            yield Wait(delay_s)
+        delay_s = backoff.delay_s(max(attempt, 1), verdict.after_s, rules.chance)
+        if journey.spent_s + delay_s > backoff.deadline_s:
+            raise GaveUp(f"{verdict.reason}; deadline of {backoff.deadline_s:g} s passed", max(attempt, 1))
+        journey.spent_s += delay_s
+        journey.wait_s += delay_s
+        yield Wait(delay_s)
         journey.retries += 1
 
 

@@ -83,18 +83,24 @@ class _Lane:
 
     def __init__(self, service: Service, guard_s: float) -> None:
         self.service = service
+        self.asked_for = service  # as the last ticket had it: `service` may have been given another rate since
         self.limits: list[Limit] = limits_of(service, guard_s)
         self.queue: list[int] = []  # numbers of the tickets that wait, ascending
         self.paused_until = float("-inf")
         self.pause_reason = ""
+        self.held_since: float | None = None  # when it began to say "not now", and nothing else since
+        self.held_too_long = False
         self.circuits: dict[str, Circuit] = {}
 
 
 class Gate:
     """The one place that says when a request may leave."""
 
-    def __init__(self, *, guard_s: float = GUARD_S, patience: Patience | None = None) -> None:
+    def __init__(
+        self, *, guard_s: float = GUARD_S, patience: Patience | None = None, recheck_s: float = RECHECK_S
+    ) -> None:
         self._guard_s = guard_s
+        self._recheck_s = recheck_s
         self._patience = patience or Patience()
         self._lanes: dict[str, _Lane] = {}
         self._numbers = 0
@@ -118,6 +124,8 @@ class Gate:
             lock.acquire()
         try:
             lane = self._lanes.get(ticket.service.name) or self._lane(ticket.service)
+            if ticket.service is not lane.asked_for:
+                self._adopt(lane, ticket.service)
             if ticket.asked_at is None:
                 ticket.asked_at = now
             ahead = bisect_left(lane.queue, ticket.number) if ticket.number else len(lane.queue)
@@ -128,7 +136,7 @@ class Gate:
                     self._numbers += 1
                     ticket.number = self._numbers
                     lane.queue.append(ticket.number)
-                return Again(min(wait_s, RECHECK_S))
+                return Again(min(wait_s, self._recheck_s))
             if ticket.number:
                 del lane.queue[ahead]
                 ticket.number = 0
@@ -143,6 +151,9 @@ class Gate:
         wait_s = lane.paused_until - now
         if wait_s > LONGEST_PAUSE_S:
             raise ServiceDown(lane.service.name, f"{lane.pause_reason}, for {wait_s:.0f} s more; try again later")
+        if lane.held_too_long and lane.held_since is not None:
+            since_s = now - lane.held_since
+            raise ServiceDown(lane.service.name, f"{lane.pause_reason}, and nothing else for {since_s:.0f} s")
         if circuit is not None and circuit.is_open:
             if circuit.given_up(now):
                 raise ServiceDown(lane.service.name, f"no answer from {host} for {circuit.silent_s(now):.0f} s")
@@ -178,6 +189,11 @@ class Gate:
                     limit.arrived(receipt, done_at)
             if pause_s > 0:
                 self._pause(lane, done_at + pause_s, reason)
+                if lane.held_since is None:
+                    lane.held_since = done_at
+                lane.held_too_long = done_at - lane.held_since > self._patience.outage_s
+            elif health is Health.ALIVE:
+                lane.held_since = None
             circuit = lane.circuits.get(ticket.host)
             if health is Health.FAILING:
                 if circuit is None:
@@ -207,16 +223,26 @@ class Gate:
         """From now on these windows hold, for those who wait already too; what was just sent still counts."""
         with self._lock:
             lane = self._lane(service)
-            old = lane.limits
-            lane.service = replace(lane.service, windows=tuple(windows))
-            lane.limits = limits_of(lane.service, self._guard_s)
-            carry_over(old, lane.limits)
+            self._change(lane, replace(lane.service, windows=tuple(windows)))
+
+    def _adopt(self, lane: _Lane, service: Service) -> None:
+        """Another value of the same service (a new job's): its quota holds from now on, if it is another."""
+        before, lane.asked_for = lane.asked_for, service
+        if (service.windows, service.burst, service.limiter) != (before.windows, before.burst, before.limiter):
+            self._change(lane, service)
+
+    def _change(self, lane: _Lane, service: Service) -> None:
+        old = lane.limits
+        lane.service = service
+        lane.limits = limits_of(service, self._guard_s)
+        carry_over(old, lane.limits)
 
     def revive(self) -> None:
         """A new job begins: hosts that were given up get another chance."""
         with self._lock:
             for lane in self._lanes.values():
                 lane.circuits.clear()
+                lane.held_since = None
 
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

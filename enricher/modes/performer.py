@@ -162,9 +162,10 @@ class Performer:
                 return effect  # the mode has the transport
             case Report():
                 held.ticket = None
-                if self._observe is not None and held.request is not None:
-                    self._observe(_attempt(held.request, effect))
+                was_probe = effect.ticket.probe
                 self.gate.report(effect.ticket, effect.done_at, effect.health, effect.pause_s, effect.reason)
+                if self._observe is not None and held.request is not None:
+                    self._observe(_attempt(held.request, effect, was_probe))
                 return None
             case Recall():
                 known = self.memory.recall(effect.key, effect.lifetime)
@@ -206,7 +207,7 @@ class Performer:
             held.lead = None
 
 
-def _attempt(request: Request, report: Report) -> Attempt:
+def _attempt(request: Request, report: Report, was_probe: bool) -> Attempt:
     ticket = report.ticket
     granted_at = report.sent_at if ticket.granted_at is None else ticket.granted_at
     ready_at = granted_at if ticket.asked_at is None else ticket.asked_at
@@ -218,7 +219,7 @@ def _attempt(request: Request, report: Report) -> Attempt:
         report.done_at,
         report.reason,
         report.pause_s,
-        ticket.probe,
+        was_probe,
     )
 
 

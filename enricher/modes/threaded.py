@@ -19,8 +19,8 @@ from ..memory import Pending
 from ..model import Compute, Item, Outcome
 from .performer import WAITED_FOR, Feed, Held, Nap, Performer, Sink, Stop, SyncTransport, T
 
-GRACE_S = 2.0
-"""How long what is in flight may go on after a stop, seconds; then its sockets are shut."""
+GRACE_S = 1.5
+"""How long what is in flight may go on after a stop, seconds; then its sockets are shut. All is over within two."""
 
 POLL_S = 0.25
 """How often one who waits for another's answer looks whether the run has been stopped, seconds."""

@@ -41,10 +41,11 @@ WATCH_EVERY_S = 0.25
 class _Flight:
     """One request on its way."""
 
-    __slots__ = ("connection", "cut", "deadline", "sock")
+    __slots__ = ("connection", "cut", "deadline", "run", "sock")
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, run: object) -> None:
         self.deadline = deadline
+        self.run = run
         self.connection: Any = None
         self.sock: Any = None  # kept apart: a connection lets go of its socket before a body that ends with it is read
         self.cut = False
@@ -279,8 +280,12 @@ class PooledTransport:
                 if now > flight.deadline:
                     flight.end()
 
-    def send(self, request: Request) -> Response:
-        """One attempt.
+    def share(self) -> Share:
+        """The same connections, for one of several runs."""
+        return Share(self)
+
+    def send(self, request: Request, run: object = None) -> Response:
+        """One attempt, for a run.
 
         :raises TransportError: if no whole answer came, within the service's `timeout_s` and `max_bytes`.
         """
@@ -288,11 +293,11 @@ class PooledTransport:
         try:
             if self._closed.is_set():  # it was closed while this one waited for its turn
                 raise TransportError("connection lost", sent_at=(now := self._clock()), failed_at=now)
-            return self._send(request)
+            return self._send(request, run)
         finally:
             self._slots.put(slot)
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: Request, run: object) -> Response:
         service = request.service
         sent_at = self._clock()
         prepared = requests.PreparedRequest()
@@ -307,7 +312,7 @@ class PooledTransport:
             prepared.body = request.body
             prepared.headers = way.headers.copy()
             prepared.headers["Content-Length"] = str(len(request.body))
-        flight = _Flight(sent_at + service.timeout_s)
+        flight = _Flight(sent_at + service.timeout_s, run)
         number = next(self._numbers)
         self._flights[number] = flight
         _here.flight = flight
@@ -333,16 +338,17 @@ class PooledTransport:
             raise TransportError(cause, sent_at=sent_at, failed_at=self._clock()) from None
         finally:
             del self._flights[number]
-            _here.flight = None
+            flight.connection = flight.sock = _here.flight = None  # what it used may be another's from now on
         headers_in = {name.lower(): value for name, value in raw.headers.items()}
         if may_be_cut_off(raw.status, headers_in, body):
             raise TransportError("connection lost", sent_at=sent_at, failed_at=self._clock())
         return Response(raw.status, headers_in, body, sent_at, self._clock(), self._wall())
 
-    def abort(self) -> None:
-        """End all that is in flight: each such `send` raises `TransportError` at once."""
+    def abort(self, run: object = None) -> None:
+        """End all that is in flight, or all of a run: each such `send` raises `TransportError` at once."""
         for flight in list(self._flights.values()):
-            flight.end()
+            if run is None or flight.run is run:
+                flight.end()
 
     def close(self) -> None:
         """Close all connections. What is in flight ends as in `abort`."""
@@ -351,3 +357,18 @@ class PooledTransport:
         self._session.close()
         if self._watchdog is not None:
             self._watchdog.join()
+
+
+class Share:
+    """One run's part in a pooled transport: it sends over the same connections, and `abort` ends only its own requests."""
+
+    def __init__(self, transport: PooledTransport) -> None:
+        self._transport = transport
+
+    def send(self, request: Request) -> Response:
+        """One attempt, as `PooledTransport.send`."""
+        return self._transport.send(request, self)
+
+    def abort(self) -> None:
+        """End what this run has in flight."""
+        self._transport.abort(self)

@@ -54,6 +54,7 @@ LIFETIMES: Mapping[str, Lifetime] = MappingProxyType(
 # Suspended, invalid, expired or missing keys and tokens, all of them with 401.
 _KEY_CODES = {7, 3, 10, 14, 32, 35}
 _INVALID_ID = 44
+_NO_SUCH_ID = 34
 
 
 def tmdb(
@@ -83,8 +84,8 @@ def place_key(key: str) -> KeyPlace:
 def classify(request: Request, response: Response, data: Any) -> Verdict | None:
     """What an answer of TMDB means; None leaves it to the general rules.
 
-    "No such film" is an answer, to a request for one film. For a search, 404 says that the address has no search, so it
-    is left to the general rules, which refuse it.
+    "No such film" is an answer, to a request for one film. A 404 that is not TMDB's own, or to a search, says that the
+    address is wrong, so it is left to the general rules, which refuse it.
     """
     code = data.get("status_code") if isinstance(data, Mapping) else None
     match response.status:
@@ -92,7 +93,7 @@ def classify(request: Request, response: Response, data: Any) -> Verdict | None:
             return _judge_content(request.kind, data)
         case 401 if code in _KEY_CODES:
             return RefuseKey(f"TMDB does not accept it (its code {code})")
-        case 404 if request.kind in ("details", "find"):
+        case 404 if code == _NO_SUCH_ID and request.kind in ("details", "find"):
             return Accept(missing=True)
         case 500 if code == _INVALID_ID:
             return Refuse("TMDB says that the id is invalid")

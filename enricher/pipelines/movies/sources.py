@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import InputError
-from ...model import Row, Skipped
+from ...model import Row, Skipped, Source
 from . import archive
 from .delimited import Table, open_table
 from .films import films_of, find_header, unique_names
@@ -38,8 +38,8 @@ _LIST_COLUMNS = {"Name": "Name", "Year": "Year", "URL": _ADDRESS}  # position an
 _CHUNK_BYTES = 1024 * 1024
 
 
-def read_films(paths: Sequence[Path]) -> Iterator[Row | Skipped]:
-    """The rows of all lists, lazily and in order, and the text in them that is no record.
+def read_films(paths: Sequence[Path]) -> Iterator[Source | Row | Skipped]:
+    """The lists with their rows, lazily and in order, and the text in them that is no record.
 
     `item.fields` has `title`, `year` (int or None), `imdb_id`, `tmdb_id` (int or None) and `original_title`.
     Raises InputError, one line that says what to do, if a list can't be read at all; a missing one before the first row.
@@ -56,7 +56,9 @@ def read_films(paths: Sequence[Path]) -> Iterator[Row | Skipped]:
                 yield from _films_of_export(raw, source)
                 continue
             try:
-                yield from films_of(_table(raw), source)
+                table = _table(raw)
+                yield Source(source, tuple(unique_names(table.header)))
+                yield from films_of(table, source)
             except NotAList as reason:
                 raise InputError(f"{source}: {reason}") from None
 
@@ -124,7 +126,7 @@ class _Film:
     files: dict[str, None] = field(default_factory=dict)
 
 
-def _films_of_export(raw: io.FileIO, source: str) -> Iterator[Row | Skipped]:
+def _films_of_export(raw: io.FileIO, source: str) -> Iterator[Source | Row | Skipped]:
     films: dict[object, _Film] = {}
     columns: dict[str, None] = {}
     lists = 0
@@ -155,6 +157,7 @@ def _films_of_export(raw: io.FileIO, source: str) -> Iterator[Row | Skipped]:
     if not lists:
         raise InputError(f"{source}: the ZIP archive holds no list of films (a CSV file with a title column)")
     names = unique_names([*columns, "Files"])
+    yield Source(source, tuple(names))
     for film in films.values():
         cells = [*(film.cells.get(column, "") for column in columns), "; ".join(film.files)]
         yield Row(source, film.row.line, dict(zip(names, cells, strict=True)), film.row.item, film.row.error)
