@@ -109,7 +109,7 @@ def be_movies(words: list[str]) -> None:
 
     said = io.StringIO()
     before = cpu_s()
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
         code = run(["movies", *words])
     facts = {**json.loads(said.getvalue()), "exit": code, "cpu_s": cpu_s() - before, "peak_mib": peak_mib()}
     sys.stdout.write(json.dumps(facts))

@@ -123,7 +123,7 @@ def write_export(
         stream.writelines(_WRITERS[form](names, values(), spreadsheet_safe))
 
     if isinstance(out, Path):
-        _write_file(out, put)
+        write_whole(out, put)
     else:
         put(out)
     return count
@@ -144,11 +144,15 @@ def _values(row: ExportRow, input_columns: Sequence[str], record_columns: Sequen
 # ── the file ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _write_file(path: Path, put: Callable[[TextIO], None]) -> None:
+def write_whole(path: Path, put: Callable[[TextIO], None], what: str = "output") -> None:
+    """Have a file written by `put`, under its name only when it is whole. `what` it is to a person, for a refusal.
+
+    :raises SettingError: if it can't be written.
+    """
     try:
         target = path.resolve()
         if target.is_dir():
-            raise SettingError(f"output {path}: this is a folder; name a file in it")
+            raise SettingError(f"{what} {path}: this is a folder; name a file in it")
         if target.exists() and not target.is_file():
             with target.open("w", encoding="utf-8", newline="") as stream:
                 put(stream)
@@ -156,7 +160,7 @@ def _write_file(path: Path, put: Callable[[TextIO], None]) -> None:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         stream = part.open("x", encoding="utf-8", newline="")
     except OSError as error:
-        raise _cannot_write(path) from error
+        raise _cannot_write(path, what) from error
     try:
         with stream:
             put(stream)
@@ -164,14 +168,14 @@ def _write_file(path: Path, put: Callable[[TextIO], None]) -> None:
             os.fsync(stream.fileno())
         part.replace(target)
     except OSError as error:
-        raise _cannot_write(path) from error
+        raise _cannot_write(path, what) from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def _cannot_write(path: Path) -> SettingError:
+def _cannot_write(path: Path, what: str) -> SettingError:
     return SettingError(
-        f"output {path}: the file can't be written; check that its folder exists, is writable, not full"
+        f"{what} {path}: the file can't be written; check that its folder exists, is writable, not full"
     )
 
 

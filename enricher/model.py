@@ -65,6 +65,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a list begins: its name and columns. The rows of this name that follow are its own, until the next begins."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """Text in a list that is no record (a merge marker, a preamble): named to the person, never exported."""
 
@@ -340,7 +348,7 @@ class Pipeline:
     recipe: Recipe
     columns: tuple[str, ...]
     services: tuple[Service, ...] = ()
-    read: Callable[[Sequence[Path]], Iterator[Row | Skipped]] | None = None
+    read: Callable[[Sequence[Path]], Iterator[Source | Row | Skipped]] | None = None
     tables: tuple[Table, ...] = ()
     tables_of: Callable[[Mapping[str, Any]], Mapping[str, Sequence[tuple[Any, ...]]]] | None = None
     options: Mapping[str, str] = NOTHING

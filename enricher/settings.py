@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -105,6 +106,26 @@ class Settings(BaseSettings):
         if rate is not None:
             parse_rate(rate)
         return rate
+
+    @field_validator("tmdb_api_key", mode="before")
+    @classmethod
+    def _key_without_blanks(cls, key: Any) -> Any:
+        """What is copied from a page often has a blank or a line break at its end. Blanks alone are no key."""
+        if not isinstance(key, str):
+            return key
+        if not (key.strip().isascii() and key.strip().isprintable()):
+            raise ValueError
+        return key.strip() or None
+
+    @field_validator("base_url", mode="after")
+    @classmethod
+    def _address_has_a_host(cls, base_url: str | None) -> str | None:
+        if base_url is not None:
+            parts = urlsplit(base_url)  # a ValueError for brackets and ports that can't be
+            host = parts.hostname or ""
+            if parts.port == 0 or not all(0 < len(part) < 64 for part in host.removesuffix(".").split(".")):
+                raise ValueError
+        return base_url
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -211,4 +232,5 @@ def _refusal(error: ValidationError, given: Mapping[str, Any], config: Path | No
         return f"{place}: no such setting; there are {', '.join(sorted(Settings.model_fields))}"
     if "key" in name:
         return f"{place}: not a key"
-    return f"{place} is {_SECRET_PARTS.sub('…', str(value))[:60]!r}; allowed: {field.description}"
+    allowed = "a number of requests a second, more than 0" if place == "RATE_LIMIT_RPS" else field.description
+    return f"{place} is {_SECRET_PARTS.sub('…', str(value))[:60]!r}; allowed: {allowed}"

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+from pathlib import Path
 
 import pytest
 from cli_world import IDS, Running, column, rows_of, write_list, write_zip
@@ -182,6 +183,10 @@ NONSENSE = [
     ("--base-url", "ftp://example.org"),
     ("--base-url", "example.org/3"),
     ("--base-url", "http://127.0.0.1/3?x=1"),
+    ("--base-url", "http://[::1/3"),
+    ("--base-url", "http://127.0.0.1:99999/3"),
+    ("--base-url", "http:///3"),
+    ("--base-url", "http://a..b/3"),
     ("--config", "no-such.yaml"),
     ("--config", "list.csv"),
     ("--db", "no/such/folder/films.db"),
@@ -268,3 +273,40 @@ def test_a_file_name_that_is_no_text_is_told_and_works(cli):
         assert running.end().code == 0
     assert column(rows_of((cli.folder / out).read_text(encoding="utf-8")), "tmdb_id") == IDS
     assert "no-?.csv: there is no such file" in cli("movies", os.fsdecode(b"no-\xff.csv")).complaint
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["table", "json"])
+def test_a_standard_output_that_is_full_is_told_in_one_line(cli, words):
+    write_list(cli.folder / "list.csv")
+    with (
+        Path("/dev/full").open("w") as full,
+        cli.start("movies", "list.csv", "--no-progress", *words, stdout=full) as running,
+    ):
+        ended = running.end()
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1] == "enricher: standard output can't be written: No space left on device"
+    assert "Traceback" not in ended.err
+
+
+def test_a_closed_standard_output_leaves_no_traceback(cli):
+    write_list(cli.folder / "list.csv")
+    with Running(["-m", "enricher", "movies", "list.csv", "--no-progress"], preexec_fn=lambda: os.close(1)) as running:
+        ended = running.end()
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+
+
+def test_a_plan_for_a_quota_of_centuries_is_told_at_once(cli):
+    write_list(cli.folder / "list.csv")
+    ended = cli("movies", "list.csv", "--rate", "1/999999h", "--dry-run", "--json")
+    assert ended.code == 0
+    assert ended.data["forecast_seconds"] > 1e9
+
+
+@pytest.mark.parametrize("key", ["kéy", "a\x07b"])
+def test_what_can_be_no_key_is_refused_and_not_repeated(cli, monkeypatch, key):
+    monkeypatch.setenv("TMDB_API_KEY", key)
+    write_list(cli.folder / "list.csv")
+    complaint = cli("movies", "list.csv").complaint
+    assert "TMDB_API_KEY: not a key" in complaint
+    assert key not in complaint

@@ -1,6 +1,7 @@
 """`enricher export`, `jobs`, `cache`: what lies in the database, without asking anybody."""
 
 import json
+import re
 import sqlite3
 
 import pytest
@@ -111,6 +112,15 @@ def test_jobs_as_json_says_how_far_each_is_and_what_it_cost(kept):
 def test_a_job_s_line_is_not_cut_where_the_screen_is_narrow(kept, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert "…" not in kept("jobs").out
+
+
+def test_jobs_are_a_line_each_at_eighty_columns(kept, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    head, *lines = kept("jobs").out.splitlines()
+    assert head.split() == ["job", "list", "state", "rows", "done", "failed", "requests", "updated"]
+    assert len(lines) == 2
+    for line in lines:
+        assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d *$", line)
 
 
 # ── cache ───────────────────────────────────────────────────────────────────────────────────────────────────────────

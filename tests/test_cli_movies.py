@@ -5,12 +5,15 @@ import os
 import pty
 import signal
 import sqlite3
+import threading
 
+import click
 import pytest
 from cli_world import (
     FILMS,
     IDS,
     INTERRUPT,
+    KEY,
     MISSING,
     TERMINATE,
     UNSURE,
@@ -27,6 +30,7 @@ from cli_world import (
 
 from enricher import cli as command_line
 from enricher.cli import watching
+from enricher.cli.running import Wish, watch_run
 from enricher.cli.watching import Watch, duration, progress_line
 from enricher.core.gate import Hold
 from enricher.engine import Tally
@@ -96,29 +100,63 @@ def test_an_unknown_suffix_is_refused_before_anything_is_asked(cli, films):
 
 @pytest.mark.parametrize("flag", ["--out", "--review"])
 @pytest.mark.parametrize(
-    ("place", "told"), [("no/such/folder.csv", "no such folder"), ("films.csv", "one of the lists")]
+    ("place", "told"),
+    [
+        ("no/such/folder.csv", "no such folder"),
+        ("films.csv", "one of the lists"),
+        ("./films.csv", "one of the lists"),
+        ("a-folder.csv", "this is a folder"),
+        ("base.csv", "the file of --db"),
+        ("chosen.csv", "the file of --decisions"),
+    ],
 )
 def test_a_place_that_cannot_be_is_refused_before_anything_is_asked(cli, films, flag, place, told):
     before = films.read_bytes()
-    assert told in cli("movies", films.name, flag, place).complaint
+    (cli.folder / "a-folder.csv").mkdir()
+    (cli.folder / "chosen.csv").write_text("choice,key,id\n")
+    ended = cli("movies", films.name, flag, place, "--db", "base.csv", "--decisions", "chosen.csv")
+    assert ended.code == 2
+    assert told in ended.complaint
     assert cli.api.stats()["arrivals"] == 0
     assert films.read_bytes() == before
 
 
-def test_a_table_that_cannot_be_written_costs_no_answer(cli, films, own_folder):
-    (own_folder / "taken.csv").mkdir()
-    ended = cli("movies", films, "--out", "taken.csv")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--out", "same.csv", "--review", "same.csv"), "--review same.csv: this is the file of --out"),
+        (("--db", "films.csv"), "--db films.csv: this is one of the lists"),
+    ],
+)
+def test_two_things_are_never_written_into_one_file(cli, films, words, told):
+    ended = cli("movies", films, *words)
     assert ended.code == 2
-    assert "this is a folder" in ended.err
-    cli.api.reset()
-    assert column(cli.table("movies", films), "tmdb_id") == IDS
-    assert cli.api.stats()["arrivals"] == 0
+    assert told in ended.complaint
+    assert cli.files == ["films.csv"]
 
 
 def test_unsure_and_missing_films_have_their_answer_and_no_record(cli, own_folder):
     rows = cli.table("movies", write_list(own_folder / "odd.csv", [UNSURE, MISSING]))
     assert column(rows, "status") == ["unsure", "not_found"]
     assert column(rows, "tmdb_id") == ["", ""]
+
+
+def test_two_lists_of_the_same_name_are_two_lists(cli, own_folder):
+    lists = []
+    for name, film in (("d1", ("Stalker", "1979")), ("d2", ("Dune", "1984"))):
+        (own_folder / name).mkdir()
+        lists.append(write_list(own_folder / name / "diary.csv", [film]))
+    rows = cli.table("movies", *lists)
+    assert column(rows, "source_file") == ["diary.csv", "diary.csv"]
+    assert column(rows, "tmdb_id") == ["1398", "841"]
+
+
+def test_a_list_without_films_is_a_list_with_its_columns(cli, own_folder):
+    empty = write_list(own_folder / "empty.csv", [], ("Name", "Rating"))
+    assert cli("movies", empty).out.startswith("Name,Rating,status,")
+    (row,) = cli.table("movies", empty, write_list(own_folder / "films.csv", FILMS[:1]))
+    assert list(row)[:4] == ["Name", "Rating", "Year", "source_file"]
+    assert row["source_file"] == "films.csv"
 
 
 def test_several_lists_make_one_table_that_says_where_each_row_is_from(cli, own_folder):
@@ -313,6 +351,21 @@ def test_v_tells_of_retries_and_vv_of_every_request(cli, films):
     assert "answered (waited " in twice
 
 
+def test_a_log_line_is_never_broken_where_no_screen_is(cli, films, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    told = cli("movies", films, "-vv", "--no-progress").err.splitlines()
+    assert len(told) == 10
+    assert all(line.startswith("DEBUG ") and line.endswith(" s)") for line in told)
+
+
+def test_a_key_is_taken_without_the_blanks_around_it(cli, films, monkeypatch):
+    cli.api.control(key=KEY)
+    monkeypatch.setenv("TMDB_API_KEY", f" {KEY}\n")
+    assert column(cli.table("movies", films), "tmdb_id") == IDS
+    monkeypatch.setenv("TMDB_API_KEY", "  ")
+    assert "no API key" in cli("movies", films).complaint
+
+
 def test_without_v_nothing_is_logged(cli, films):
     cli.api.control(faults="5xx=30%", seed=2)
     assert "GET" not in cli("movies", films).err
@@ -481,6 +534,7 @@ def test_no_key_is_bad_usage_with_the_words_how_to_get_one(cli, films, monkeypat
     assert ended.code == 2
     for part in ("TMDB_API_KEY", "www.themoviedb.org", "--dry-run", "enricher demo"):
         assert part in ended.complaint
+    assert "--help tells" not in ended.complaint
     assert cli.files == ["films.csv"]
 
 
@@ -517,6 +571,40 @@ def test_a_second_process_on_the_same_job_gets_a_clear_line_and_changes_nothing(
         cli.api.control(pause=False, latency=None)
         assert first.end().code == 0
     assert cli.api.stats()["arrivals"] == 10
+
+
+class Interrupting:
+    """Stands for an engine whose run is interrupted from the keyboard, and again while it ends, which it then never does."""
+
+    def __init__(self, times):
+        self._times = times
+        self.let_go = threading.Event()
+
+    def holds(self):
+        return []
+
+    def run(self, pipeline, job, stop, tally):
+        del pipeline, job
+        tally.done = 3
+        for _ in range(self._times):
+            os.kill(os.getpid(), INTERRUPT)
+            until(stop.is_set)
+        if self._times > 1:
+            self.let_go.wait()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_once_or_twice_says_once_how_far_it_got_and_how_to_go_on(times, capsys):
+    engine = Interrupting(times)
+    try:
+        with pytest.raises(click.exceptions.Exit) as ended:
+            watch_run(engine, None, None, Tally(total=9), Wish((), "films", progress=False))
+    finally:
+        engine.let_go.set()
+    assert ended.value.exit_code == command_line.INTERRUPTED
+    assert capsys.readouterr().err == (
+        "enricher: stopped with 3 of 9 films done; the same command goes on where it stopped\n"
+    )
 
 
 def test_two_jobs_may_share_a_database(cli, films, own_folder):

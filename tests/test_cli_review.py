@@ -95,7 +95,7 @@ def test_an_item_without_a_title_goes_by_its_key(path):
 
 
 def test_a_review_that_cannot_be_written_says_so(tmp_path):
-    with pytest.raises(SettingError, match=r"can't be written .*; choose another place"):
+    with pytest.raises(SettingError, match=r"--review .*: the file can't be written"):
         write_review(tmp_path / "no" / "review.csv", [])
 
 
@@ -223,12 +223,13 @@ def test_the_unsure_and_the_missing_are_written_for_a_person(cli, films, path):
 def test_a_person_s_choice_is_enriched_and_nothing_else_is_asked(cli, films, path):
     cli("movies", films, "--review", path)
     cli.api.reset()
-    ended = cli("movies", films, "--decisions", choose(path, "x", "", "none"), "--review", path)
+    rest = path.with_name("rest.csv")
+    ended = cli("movies", films, "--decisions", choose(path, "x", "", "none"), "--review", rest)
     rows = rows_of(ended.out)
     assert column(rows, "status") == ["enriched", "enriched", "enriched", "not_found", "enriched"]
     assert column(rows, "tmdb_id") == ["603", "129", "900014", "", "900014"]
     assert cli.api.stats()["by_kind"] == {"details": 1}
-    assert column(lines_of(path), "status") == ["not_found"]
+    assert column(lines_of(rest), "status") == ["not_found"]
 
 
 def test_the_same_decisions_again_ask_nothing_and_others_take_them_back(cli, films, path):
@@ -266,11 +267,43 @@ def test_a_wrong_decisions_file_is_bad_input_and_nothing_is_asked(cli, films):
     assert cli.api.stats()["arrivals"] == 0
 
 
-def test_a_review_that_cannot_be_written_costs_no_answer(cli, films, own_folder):
-    (own_folder / "review.csv").mkdir()
-    ended = cli("movies", films, "--review", "review.csv")
-    assert ended.code == 2
-    assert "--review review.csv: can't be written" in ended.err
+def test_a_review_without_choices_is_written_anew(cli, films, path):
+    cli("movies", films, "--review", path)
+    before = path.read_bytes()
+    assert cli("movies", films, "--review", path).code == 0
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("choice", "told"), [("x", "it holds choices of yours"), ("perhaps", "not one to write over")])
+def test_a_review_never_writes_over_choices(cli, films, path, choice, told):
+    cli("movies", films, "--review", path)
+    before = choose(path, choice).read_bytes()
     cli.api.reset()
-    cli("movies", films)
+    ended = cli("movies", films, "--review", path, "--refresh")
+    assert ended.code == 2
+    assert told in ended.complaint
+    assert path.read_bytes() == before
     assert cli.api.stats()["arrivals"] == 0
+
+
+def test_choices_that_are_handed_over_may_be_written_over(cli, films, path):
+    cli("movies", films, "--review", path)
+    copy = path.with_name("copy.csv")
+    copy.write_bytes(choose(path, "x").read_bytes())
+    assert cli("movies", films, "--review", path, "--decisions", copy).code == 0
+    assert column(lines_of(path), "status") == ["not_found"]
+
+
+def test_a_review_that_cannot_be_written_costs_no_answer(cli, films, path):
+    """What stood there still stands there."""
+    save(path, [])
+    before = path.read_bytes()
+
+    def broken():
+        yield unresolved()
+        raise OSError(28, "no space left")
+
+    with pytest.raises(SettingError, match="can't be written"):
+        write_review(path, broken())
+    assert path.read_bytes() == before
+    assert list(path.parent.glob(".*part")) == []

@@ -82,9 +82,10 @@ def test_simulate_refuses_nonsense_in_one_line(cli, words):
 
 def test_simulate_tells_of_a_port_that_is_taken(cli):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        ended = cli("simulate", "--port", listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        ended = cli("simulate", "--port", port)
     assert ended.code == 2
-    assert "in use" in ended.complaint
+    assert ended.complaint == f"enricher: port {port} is taken; choose another with --port"
 
 
 def test_simulate_offers_what_the_simulator_can_do(cli):
@@ -110,6 +111,24 @@ def test_the_demo_shows_it_all_without_a_key_and_whatever_the_environment_says(c
     rows = rows_of((folder / "films.csv").read_text(encoding="utf-8"))
     assert sorted(set(column(rows, "status"))) == ["enriched", "not_found", "unsure"]
     assert cli.api.stats()["arrivals"] == 0  # it brings its own
+
+
+@pytest.mark.parametrize("name", ["diary.csv", "films.csv", "review.csv", "enricher.db"])
+def test_the_demo_writes_over_nobody_s_files(cli, name):
+    own = cli.folder / name
+    own.write_text("mine")
+    ended = cli("demo", "--dir", cli.folder)
+    assert ended.code == 2
+    assert ended.complaint == f"enricher: --dir {cli.folder}: there is a {name} already; name another folder"
+    assert (own.read_text(), cli.files) == ("mine", [name])
+
+
+@pytest.mark.parametrize("place", ["a-file", "a-file/below"])
+def test_the_demo_wants_a_folder(cli, place):
+    (cli.folder / "a-file").write_text("")
+    ended = cli("demo", "--dir", place)
+    assert ended.code == 2
+    assert f"--dir {place}: this is no folder" in ended.complaint
 
 
 def test_there_is_no_demo_of_anything_else(cli):

@@ -14,7 +14,7 @@ JSON_TOO_MUCH = Retry("unexpected JSON")
 
 
 def _judge(kind, status, data):
-    return classify(Request(TMDB, "/", kind=kind), Response(status, {}, b""), data)
+    return classify(Request(TMDB, "/movie/603", kind=kind), Response(status, {}, b""), data)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ def _judge(kind, status, data):
         ("search", 200, [], JSON_TOO_MUCH),
         ("search", 200, None, JSON_TOO_MUCH),
         ("details", 200, {"id": 603}, Accept()),
+        ("details", 200, {"id": 604}, JSON_TOO_MUCH),
         ("details", 200, {"id": "603"}, JSON_TOO_MUCH),
         ("details", 200, {"id": True}, JSON_TOO_MUCH),
         ("details", 200, {"results": []}, JSON_TOO_MUCH),

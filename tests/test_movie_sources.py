@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from enricher.errors import InputError
-from enricher.model import Row, Skipped
+from enricher.model import Row, Skipped, Source
 from enricher.pipelines.movies import archive, delimited
 from enricher.pipelines.movies.films import LONGEST_TITLE_CHARS
 from enricher.pipelines.movies.sources import content_digest, read_films
@@ -33,6 +33,11 @@ rain"
 """
 
 
+def records(paths):
+    """What the lists hold: all that comes out but where each begins."""
+    return [one for one in read_films(paths) if not isinstance(one, Source)]
+
+
 @pytest.fixture
 def read(tmp_path):
     """Write one list and read it: all that comes out, or the InputError."""
@@ -40,7 +45,7 @@ def read(tmp_path):
     def write_and_read(content, name="films.csv", encoding="utf-8"):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
-        return list(read_films([path]))
+        return records([path])
 
     return write_and_read
 
@@ -485,7 +490,7 @@ def test_memory_does_not_grow_with_the_list(tmp_path):
         path = tmp_path / f"{rows}.csv"
         path.write_text("Name,Year\n" + "Heat,1995\n" * rows)
         tracemalloc.start()
-        assert sum(1 for _ in read_films([path])) == rows
+        assert sum(isinstance(one, Row) for one in read_films([path])) == rows
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used
@@ -500,7 +505,7 @@ def test_lists_are_read_one_after_the_other_and_a_missing_one_is_told_before_the
     one, two = tmp_path / "one.csv", tmp_path / "two.csv"
     one.write_text("Name\nHeat\n")
     two.write_text("Title;Year\nRan;1985\n")
-    assert [(row.source, row.line) for row in read_films([one, two])] == [("one.csv", 2), ("two.csv", 2)]
+    assert [(row.source, row.line) for row in records([one, two])] == [("one.csv", 2), ("two.csv", 2)]
     with pytest.raises(InputError, match="three"):
         next(read_films([one, tmp_path / "three.csv"]))
     assert list(read_films([])) == []
@@ -526,7 +531,7 @@ def test_an_export_becomes_one_row_a_film(export):
             "notes.txt": "hello",
         }
     )
-    everything = list(read_films([path]))
+    everything = records([path])
     heat, nameless, ikiru, ran = rows_of(everything)
     assert heat.cells == {
         "Date": "2019",
@@ -549,7 +554,7 @@ def test_an_export_becomes_one_row_a_film(export):
 
 def test_an_entrys_address_is_never_taken_for_the_films(export):
     path = export({"diary.csv": f"{DIARY}\nx,Heat,1995,https://boxd.it/entry,4,,,2021-01-01\n"})
-    (row,) = read_films([path])
+    (row,) = records([path])
     assert "Letterboxd URI" not in row.cells
 
 
@@ -564,7 +569,7 @@ def test_an_export_may_be_packed_with_its_folder_and_hold_foreign_lists(export):
             "letterboxd-me/lists/own.csv": "Title,Year\nIkiru,1952\n",
         }
     )
-    rows = list(read_films([path]))
+    rows = records([path])
     assert films(rows) == [("Heat", 1995), ("Ikiru", 1952), ("Ran", None)]
     assert rows[0].cells["Files_2"] == "letterboxd-me/watched.csv"
 
@@ -580,7 +585,7 @@ def test_members_that_cannot_be_read_are_named_and_the_others_read(export):
             "watched.csv": "Name\nHeat\n",
         }
     )
-    everything = list(read_films([path]))
+    everything = records([path])
     assert films(everything) == [("Heat", None)]
     reasons = [reason for _, reason in skipped(everything)]
     assert sum("leads out of the archive" in reason for reason in reasons) == 3
@@ -594,14 +599,14 @@ def test_a_member_compressed_in_an_unbounded_way_is_not_unpacked(export):
     path = export({"watched.csv": "Name\nHeat\n"}, compression=zipfile.ZIP_LZMA)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as packed:
         packed.writestr("ratings.csv", "Name\nRan\n")
-    everything = list(read_films([path]))
+    everything = records([path])
     assert films(everything) == [("Ran", None)]
     assert "compression is not supported" in skipped(everything)[0][1]
 
 
 def zip_refusal(path):
     with pytest.raises(InputError) as caught:
-        list(read_films([path]))
+        records([path])
     assert str(caught.value).startswith(f"{path.name}: ")
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -647,13 +652,22 @@ def test_an_encrypted_zip_is_told(export):
 def test_a_zip_bomb_is_stopped_while_it_unpacks(export, monkeypatch):
     assert "unpacks to more" in zip_refusal(export({"watched.csv": "Name\n" + " " * 8_000_000}))
     lists = {"watched.csv": "Name\n" + "Heat\n" * 500, "ratings.csv": "Name\n" + "Heat\n" * 500}
-    assert len(list(read_films([export(lists)]))) == 1
+    assert len(records([export(lists)])) == 1
     monkeypatch.setattr(archive, "MAX_TOTAL_BYTES", 4000)
     assert "'ratings.csv' in the ZIP archive unpacks to more" in zip_refusal(export(lists))
     monkeypatch.setattr(archive, "MAX_MEMBER_BYTES", 2000)
     assert "'watched.csv' in the ZIP archive unpacks to more" in zip_refusal(export(lists))
     monkeypatch.setattr(archive, "MAX_MEMBERS", 1)
     assert "2 files in one ZIP archive" in zip_refusal(export(lists))
+
+
+def test_a_zip_that_says_itself_what_it_unpacks_to_is_refused_before_it_is_read(export):
+    path = export({"watched.csv": "Name\n" + "Heat\n" * 500})
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + 24
+    content[at : at + 4] = struct.pack("<I", archive.MAX_MEMBER_BYTES + 1)
+    path.write_bytes(content)
+    assert "unpacks to more" in zip_refusal(path)
 
 
 def test_a_zip_that_lies_about_its_size_is_not_believed(export):
@@ -712,7 +726,7 @@ def test_a_file_without_permission_is_told(tmp_path):
     path.write_text("Name\nHeat\n")
     path.chmod(0)
     with pytest.raises(InputError, match="no permission"):
-        list(read_films([path]))
+        records([path])
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and can't be read")
@@ -724,7 +738,7 @@ def test_a_file_that_ceases_to_be_readable_is_told():
 def test_a_name_that_cannot_be_printed_is_shown_and_stored_in_another_way(tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n.csv"))
     path.write_text("Name\nHeat\n")
-    (row,) = read_films([path])
+    (row,) = records([path])
     assert row.source == "caf??.csv"
     assert len(content_digest([path])) == 64
 
@@ -735,7 +749,7 @@ def test_a_name_that_cannot_be_printed_is_shown_and_stored_in_another_way(tmp_pa
 def films_or_refusal(path):
     """What a file holds; nothing where it is refused as it should be."""
     try:
-        return list(read_films([path]))
+        return records([path])
     except InputError as error:
         message = str(error)
     assert message.isprintable()

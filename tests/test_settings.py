@@ -224,12 +224,16 @@ def test_a_value_that_can_not_be_is_refused_with_its_place_itself_and_what_is_al
 @pytest.mark.parametrize(
     ("variable", "word", "allowed"),
     [
-        ("RATE_LIMIT_RPS", "many", "N/s"),
-        ("RATE_LIMIT_RPS", "0", "N/s"),
-        ("RATE_LIMIT_RPS", "-3", "N/s"),
-        ("RATE_LIMIT_RPS", "nan", "N/s"),
-        ("RATE_LIMIT_RPS", "1/0", "N/s"),
-        ("RATE_LIMIT_RPS", "1e999999999", "N/s"),  # as a whole number it would fill the memory
+        ("RATE_LIMIT_RPS", "many", "a number of requests a second, more than 0"),
+        ("RATE_LIMIT_RPS", "0", "a number of requests a second, more than 0"),
+        ("RATE_LIMIT_RPS", "-3", "a number of requests a second, more than 0"),
+        ("RATE_LIMIT_RPS", "nan", "a number of requests a second, more than 0"),
+        ("RATE_LIMIT_RPS", "1/0", "a number of requests a second, more than 0"),
+        (
+            "RATE_LIMIT_RPS",
+            "1e999999999",
+            "a number of requests a second, more than 0",
+        ),  # as a whole number it would fill the memory
         ("RATE_LIMIT_BURST", "0", "a whole number"),
         ("REQUEST_TIMEOUT", "soon", "seconds"),
         ("LOG_LEVEL", "loud", "debug, info"),

@@ -1100,3 +1100,22 @@ def test_a_store_is_open_to_other_tools_while_it_works(store, path):
     ]
     names = {name for (name,) in query(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert names - {"sqlite_sequence"} == schema.TABLE_NAMES
+
+
+def test_half_a_surrogate_pair_of_one_record_costs_no_other(store, path):
+    """JSON may hold one, UTF-8 can't: it must not stop the batch that it is in."""
+    store.prepare([MOVIE, GENRE])
+    job = load(store, films(2))
+    odd = Outcome(Item("film 00000"), "enriched", record={"id": 1, "title": "a\ud800b", "genres": ["x\udfff"]})
+    good = Outcome(Item("film 00001"), "enriched", record={"id": 2, "title": "Heat", "genres": []})
+    store.commit(job.id, [odd, good], MOVIES)
+    assert query(path, "SELECT title FROM movie ORDER BY movie_id") == [("a\ufffdb",), ("Heat",)]
+
+
+def test_a_database_that_is_gone_is_told_in_one_line(store, path):
+    """A reader opens it when it is first needed, which may be after somebody has moved it away."""
+    elsewhere = path.with_name("elsewhere.db")
+    path.rename(elsewhere)
+    with pytest.raises(StoreError, match="can't be opened"):
+        store.recall("k")
+    elsewhere.rename(path)

@@ -48,6 +48,8 @@ command.add_command(showing.demo)
 def main() -> NoReturn:
     """The console script: run the command line, tell an error in one line, exit."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends like Ctrl-C: what is done is kept
+    if sys.stdout is None:  # closed by who called us
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  # for as long as we live
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # a table is UTF-8, whatever the terminal's locale can express
     sys.exit(run())
@@ -75,9 +77,18 @@ def run(arguments: list[str] | None = None) -> int:
         say(str(error))
         return BAD_USAGE
     except BrokenPipeError:  # whoever read our table has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return UNFINISHED
+    except OSError as error:  # every file has words of its own; this is what is left
+        say(f"standard output can't be written: {error.strerror or 'it is closed'}")
+        _give_up_stdout()
+        return BAD_USAGE
     return code if isinstance(code, int) else OK
+
+
+def _give_up_stdout() -> None:
+    """What is still in its buffer goes nowhere, or the interpreter would complain about it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(line: str) -> None:

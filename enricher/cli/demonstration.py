@@ -12,21 +12,25 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from ..errors import SettingError
 from ..settings import load
 from ..simulator.behaviour import Behaviour
 from ..simulator.process import running_simulator
 
 SHOWN_ROWS = 12
+FILES = ("diary.csv", "films.csv", "enricher.db", "review.csv")
 SHOWN = ("Name", "Year", "status", "title", "directors", "runtime_min", "genres")
 
 
 def show(folder: str | None) -> int:
-    """Run the demo; returns the exit code of the enrichment."""
+    """Run the demo; returns the exit code of the enrichment.
+
+    :raises SettingError: if the folder can't be, or holds a file of a name that the demo writes.
+    """
     from .movies import enrich_lists
 
-    here = Path(tempfile.mkdtemp(prefix="enricher-demo-") if folder is None else folder)
-    here.mkdir(parents=True, exist_ok=True)
-    diary, table, database, review = (here / name for name in ("diary.csv", "films.csv", "enricher.db", "review.csv"))
+    here = Path(tempfile.mkdtemp(prefix="enricher-demo-")) if folder is None else _folder(folder)
+    diary, table, database, review = (here / name for name in FILES)
     diary.write_bytes(files("enricher.cli").joinpath("diary.csv").read_bytes())
     with running_simulator(Behaviour.of(latency="100-300ms", quota="35/1s")) as api:
         click.echo(f"A simulated TMDB answers at {api.base_url} (0.1 to 0.3 s a request, 35 a second).", err=True)
@@ -51,6 +55,21 @@ def show(folder: str | None) -> int:
         "  enricher movies letterboxd-export.zip --out films.csv"
     )
     return code
+
+
+def _folder(name: str) -> Path:
+    """The folder that was asked for, made if need be. Nothing that lies in it is ever written over."""
+    here = Path(name)
+    try:
+        here.mkdir(parents=True, exist_ok=True)
+        taken = sorted({*FILES} & {each.name for each in here.iterdir()})
+    except (FileExistsError, NotADirectoryError):
+        raise SettingError(f"--dir {here}: this is no folder; name another") from None
+    except OSError as error:
+        raise SettingError(f"--dir {here}: {error.strerror}; name another folder") from None
+    if taken:
+        raise SettingError(f"--dir {here}: there is a {taken[0]} already; name another folder")
+    return here
 
 
 def _print_table(path: Path) -> None:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ..model import Job, Pipeline
     from ..store import Store
 
+WIDE = 80
+"""Columns of a screen that has room for two blanks between a table's columns."""
+
 DB = click.option("--db", metavar="FILE", help="The database.  [default: ./enricher.db]")
 
 
@@ -97,18 +100,19 @@ def jobs(job: int | None, as_json: bool, db: str | None) -> int:
         ]
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return 0
-    table = Table()
-    for name in ("job", "pipeline", "list", "state", "rows", "items", "done", "failed", "requests", "hits", "updated"):
-        right = name in ("job", "rows", "items", "done", "failed", "requests", "hits")
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    screen = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if screen.width >= WIDE else 1, 0, 0))
+    for name in ("job", "list", "state", "rows", "done", "failed", "requests", "updated"):
+        right = name in ("job", "rows", "done", "failed", "requests")
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name != "list")
     for each, counts in told:
         by_status = counts.items_by_status
         done = sum(by_status.get(status, 0) for status in ("enriched", "unsure", "not_found"))
         table.add_row(
-            *(str(each.id), each.pipeline, each.name, each.state, f"{counts.rows:,}", f"{counts.items:,}", f"{done:,}"),
-            *(f"{by_status.get('failed', 0):,}", f"{each.requests:,}", f"{each.hits:,}", each.updated_at),
+            *(str(each.id), each.name, each.state, f"{counts.rows:,}", f"{done:,}", f"{by_status.get('failed', 0):,}"),
+            *(f"{each.requests:,}", each.updated_at[:16].replace("T", " ")),
         )
-    Console(highlight=False).print(table)
+    screen.print(table)
     return 0
 
 

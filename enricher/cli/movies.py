@@ -72,6 +72,7 @@ def command(inputs: tuple[str, ...], config: str | None, use_async: bool, dry_ru
         refresh=words["refresh"],
         review=_path(words["review"]),
         decisions=() if words["decisions"] is None else tuple(read_decisions(Path(words["decisions"]))),
+        decided_in=_path(words["decisions"]),
         as_json=words["as_json"],
         progress=not words["no_progress"],
         verbose=words["verbose"],
@@ -86,6 +87,7 @@ def _path(text: str | None) -> Path | None:
 
 def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool = False, **wishes: Any) -> int:
     """Enrich the lists, or tell the plan; returns the exit code. `wishes` are those of `running.Wish`."""
+    from ..errors import SettingError
     from ..export import format_of
     from ..pipelines.movies.pipeline import choice_fields, movies
     from ..pipelines.movies.sources import content_digest
@@ -95,7 +97,7 @@ def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool 
     set_up_logging(settings.log_level, wish.verbose)
     if wish.out is not None:
         format_of(wish.out)  # what can't be is told before the work, not after it
-    check_destinations(wish)
+    check_destinations(wish, settings.db)
     pipeline = movies(
         base_url=settings.base_url,
         language=settings.language,
@@ -109,7 +111,7 @@ def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool 
     if dry_run:
         return _tell_plan(pipeline, settings, wish, digest)
     if settings.tmdb_api_key is None:
-        raise click.UsageError(NO_KEY)
+        raise SettingError(NO_KEY)
     keys = {pipeline.services[0].name: settings.tmdb_api_key.get_secret_value()}
     return run_job(pipeline, settings, wish, digest=digest, keys=keys, decide=choice_fields)
 

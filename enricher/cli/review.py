@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import InputError, SettingError
-from ..export import spreadsheet_cell
+from ..export import spreadsheet_cell, write_whole
 from ..model import Unresolved
 
 COLUMNS = (
@@ -51,19 +52,37 @@ class Decision:
 def write_review(path: Path, unresolved: Iterable[Unresolved]) -> int:
     """Write the items with their candidates; how many were there?
 
-    :raises SettingError: if the file can't be written.
+    :raises SettingError: if the file can't be written; what stood there before is still there then.
     """
     count = 0
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for one in unresolved:
-                count += 1
-                writer.writerows(_lines(one))
-    except OSError as error:
-        raise SettingError(f"--review {path}: can't be written ({error.strerror}); choose another place") from None
+
+    def put(stream: TextIO) -> None:
+        nonlocal count
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for one in unresolved:
+            count += 1
+            writer.writerows(_lines(one))
+
+    write_whole(path, put, "--review")
     return count
+
+
+def check_choices(path: Path, given: Collection[Decision]) -> None:
+    """Refuse to write over a file that holds choices which nobody has taken over, or that is no review file at all.
+
+    :raises SettingError: one line that says what to do.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return
+    try:
+        lost = set(read_decisions(path)) - set(given)
+    except InputError:
+        raise SettingError(f"--review {path}: this file is there, and not one to write over; name another") from None
+    if lost:
+        raise SettingError(
+            f"--review {path}: it holds choices of yours; hand it over with --decisions, and name another for --review"
+        )
 
 
 def _lines(one: Unresolved) -> Iterator[list[str]]:

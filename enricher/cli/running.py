@@ -6,6 +6,7 @@ handler has to touch a lock.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -24,15 +25,16 @@ from ..export import Format, write_export
 from ..model import Job, Pipeline
 from ..modes.performer import Attempt, Stop
 from ..store import Store
-from .review import Decision, write_review
+from .review import Decision, check_choices, write_review
 from .watching import Watch, console, summary, summary_table
 
 if TYPE_CHECKING:
     from ..settings import Settings
 
 LOG = logging.getLogger("enricher")
+INTERRUPTED = 130
 TICK_S = 0.1
-END_WITHIN_S = 4.0
+END_WITHIN_S = 2.5
 """How long we wait for the run to end after Ctrl-C, seconds: its grace time and a commit."""
 
 
@@ -47,24 +49,31 @@ class Wish:
     refresh: bool = False
     review: Path | None = None
     decisions: tuple[Decision, ...] = ()
+    decided_in: Path | None = None
     as_json: bool = False
     progress: bool = True
     verbose: int = 0
 
 
-def check_destinations(wish: Wish) -> None:
-    """Refuse to write into a folder that is not there, or over a list.
+def check_destinations(wish: Wish, db: Path) -> None:
+    """Refuse to write into a folder that is not there, over a list, over a person's choices, or two things into one file.
 
     :raises SettingError: one line that names the flag and the file.
     """
-    lists = {path.resolve() for path in wish.inputs}
-    for flag, path in (("--out", wish.out), ("--review", wish.review)):
+    taken = {path.resolve(): "one of the lists" for path in wish.inputs}
+    files = (("--decisions", wish.decided_in), ("--db", db), ("--out", wish.out), ("--review", wish.review))
+    for flag, path in files:
         if path is None:
             continue
-        if not path.parent.is_dir():
-            raise SettingError(f"{flag} {path}: there is no such folder; make it, or choose another place")
-        if path.resolve() in lists:
-            raise SettingError(f"{flag} {path}: this is one of the lists; choose another name")
+        if flag in ("--out", "--review"):
+            if not path.parent.is_dir():
+                raise SettingError(f"{flag} {path}: there is no such folder; make it, or choose another place")
+            if path.is_dir():
+                raise SettingError(f"{flag} {path}: this is a folder; name a file in it")
+        if (other := taken.setdefault(path.resolve(), f"the file of {flag}")) != f"the file of {flag}":
+            raise SettingError(f"{flag} {path}: this is {other}; choose another name")
+    if wish.review is not None:
+        check_choices(wish.review, wish.decisions)
 
 
 def set_up_logging(level: str, verbose: int) -> None:
@@ -73,9 +82,15 @@ def set_up_logging(level: str, verbose: int) -> None:
     """
     from rich.logging import RichHandler
 
+    screen = console()
     LOG.setLevel({0: level.upper(), 1: "INFO"}.get(verbose, "DEBUG"))
     LOG.propagate = False
-    LOG.handlers = [RichHandler(console=console(), show_path=False, show_time=False, markup=False)]
+    if screen.is_terminal:
+        LOG.handlers = [RichHandler(console=screen, show_path=False, show_time=False, markup=False)]
+    else:  # a line an event, however long it is
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(levelname)-8s %(message)s"))
+        LOG.handlers = [handler]
 
 
 def log_attempt(attempt: Attempt) -> None:
@@ -160,7 +175,7 @@ def _todo_count(store: Store, job: Job) -> int:
 def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: Wish) -> ServiceDown | None:
     """Run the job in a thread and show how it gets on. A service that is down is told at the end, so it is returned.
 
-    :raises KeyboardInterrupt: after Ctrl-C, when what was done is committed and the words to go on are said.
+    :raises click.exceptions.Exit: after Ctrl-C, when what was done is committed and the words to go on are said.
     """
     stop = Stop()
     # Not Thread.join: before Python 3.13, one that Ctrl-C interrupts takes the thread for dead, and what it does for lost.
@@ -182,13 +197,14 @@ def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: 
             while not ended.wait(TICK_S):
                 watch.tick()
         except KeyboardInterrupt:
-            stop.set()
-            ended.wait(END_WITHIN_S)
+            with contextlib.suppress(KeyboardInterrupt):  # a second one: no more patience, but the words all the same
+                stop.set()
+                ended.wait(END_WITHIN_S)
     if stop.is_set() and stop.reason is None:
         go_on = "the same command goes on where it stopped"
         click.echo(f"enricher: stopped with {tally.done:,} of {tally.total:,} {wish.noun} done; {go_on}", err=True)
         _leave_stragglers()
-        raise KeyboardInterrupt
+        raise click.exceptions.Exit(INTERRUPTED)
     if failure and isinstance(failure[0], ServiceDown):
         return failure[0]
     if failure:
@@ -198,10 +214,10 @@ def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: 
 
 def _leave_stragglers() -> None:
     """A thread that looks up a name or connects can't be ended, and the interpreter would wait for it: don't."""
-    if any(thread.name.startswith("enricher_") for thread in threading.enumerate()):
+    if any(thread.name.startswith(("enricher_", "asyncio_")) for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(130)
+        os._exit(INTERRUPTED)
 
 
 def tell_skipped(store: Store, job: Job, most: int = 20) -> None:

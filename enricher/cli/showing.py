@@ -20,6 +20,9 @@ import click
 @click.option("--details-bytes", metavar="N", help="Pad details to the size of real ones.")
 def simulate(host: str, port: int, **options: Any) -> int:
     """Run a simulated TMDB on this machine until Ctrl-C: give its address to --base-url."""
+    import errno
+
+    from ..errors import SettingError
     from ..simulator.behaviour import Behaviour
     from ..simulator.serve import serve
 
@@ -29,6 +32,8 @@ def simulate(host: str, port: int, **options: Any) -> int:
     try:
         serve(Behaviour.of(**options), host, port, ready)
     except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise SettingError(f"port {port} is taken; choose another with --port") from None
         raise click.UsageError(str(error)) from None
     return 0
 

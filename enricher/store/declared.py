@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import StoreError
 from ..model import Pipeline, Table
 from .schema import TABLE_NAMES
+from .text import storable
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -100,7 +101,11 @@ def write(connection: sqlite3.Connection, gathered: Sequence[tuple[Table, list[A
     for table, _, rows in gathered:
         names, marks = ", ".join(map(_quoted, table.columns)), ", ".join("?" * len(table.columns))
         statement = f"INSERT OR REPLACE INTO {_quoted(table.name)} ({names}) VALUES ({marks})"  # noqa: S608 - quoted
-        connection.executemany(statement, rows)
+        connection.executemany(statement, [tuple([_storable(value) for value in row]) for row in rows])
+
+
+def _storable(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
 
 
 def _quoted(name: str) -> str:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from ..model import Row, Skipped
+from ..model import Row, Skipped, Source
 from .text import dumps, storable
 
 CHUNK_ROWS = 500
@@ -23,12 +23,14 @@ _SOURCE = "INSERT INTO source (job_id, position, name, columns) VALUES (?, ?, ?,
 _SKIPPED = "INSERT INTO skipped (job_id, source, line, reason) VALUES (?, ?, ?, ?)"
 
 
-def load(connection: sqlite3.Connection, job_id: int, rows: Iterable[Row | Skipped], now: str) -> None:
+def load(connection: sqlite3.Connection, job_id: int, rows: Iterable[Source | Row | Skipped], now: str) -> None:
     """Insert a new job's sources, rows, items and skipped texts.
 
+    Two lists may have the same name: each `Source` begins a list of its own. A name that none has announced is a list, too.
     Items with the same key are one; the first row's fields stand, and its position is the item's.
     """
-    sources: dict[str, tuple[int, dict[str, None]]] = {}  # name → position and columns
+    sources: list[tuple[str, dict[str, None]]] = []  # name and columns
+    places: dict[str, int] = {}  # name → position of the list that has it now
     items: list[tuple[Any, ...]] = []
     chunk: list[tuple[Any, ...]] = []
     position = 0
@@ -39,11 +41,21 @@ def load(connection: sqlite3.Connection, job_id: int, rows: Iterable[Row | Skipp
         items.clear()
         chunk.clear()
 
+    def begin(source: Source) -> None:
+        places[source.name] = len(sources)
+        sources.append((source.name, dict.fromkeys(source.columns)))
+
     for row in rows:
+        if isinstance(row, Source):
+            begin(row)
+            continue
         if isinstance(row, Skipped):
             connection.execute(_SKIPPED, (job_id, storable(row.source), row.line, storable(row.reason)))
             continue
-        source, columns = sources.setdefault(row.source, (len(sources), {}))
+        if row.source not in places:
+            begin(Source(row.source, ()))
+        place = places[row.source]
+        columns = sources[place][1]
         if not row.cells.keys() <= columns.keys():
             columns.update(dict.fromkeys(row.cells))
         key = None
@@ -51,12 +63,12 @@ def load(connection: sqlite3.Connection, job_id: int, rows: Iterable[Row | Skipp
             key = storable(row.item.key)
             items.append((job_id, key, position, dumps(row.item.fields), now))
         error = None if row.error is None else storable(row.error)
-        chunk.append((job_id, position, source, row.line, job_id, key, dumps(row.cells), error))
+        chunk.append((job_id, position, place, row.line, job_id, key, dumps(row.cells), error))
         position += 1
         if len(chunk) == CHUNK_ROWS:
             flush()
     flush()
     connection.executemany(
         _SOURCE,
-        [(job_id, place, storable(name), dumps(list(columns))) for name, (place, columns) in sources.items()],
+        [(job_id, place, storable(name), dumps(list(columns))) for place, (name, columns) in enumerate(sources)],
     )

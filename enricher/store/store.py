@@ -32,6 +32,7 @@ from ..model import (
     Remembered,
     Row,
     Skipped,
+    Source,
     Table,
     Unresolved,
 )
@@ -160,7 +161,12 @@ class Store:
             declared.create(database.raw, tables)
 
     def open_job(
-        self, pipeline: str, fingerprint: str, name: str, options: Mapping[str, str], rows: Iterable[Row | Skipped]
+        self,
+        pipeline: str,
+        fingerprint: str,
+        name: str,
+        options: Mapping[str, str],
+        rows: Iterable[Source | Row | Skipped],
     ) -> Job:
         """Return the job with this fingerprint, `resumed`, without touching `rows`; or load it from `rows`.
 
@@ -339,13 +345,15 @@ class Store:
         """The answer remembered under `key`, however old; None where there is none."""
         database = self._database
         # What `Database.reading` does, spelt out: its context managers would cost as much as the query.
-        reader = database.borrow()
+        reader = None
         try:
+            reader = database.borrow()
             row = reader.raw.execute(_RECALL, (storable(key),)).fetchone()
         except (sqlite3.Error, peewee.PeeweeException) as error:
             raise database.explain(error) from error
         finally:
-            database.give_back(reader)
+            if reader is not None:
+                database.give_back(reader)
         if row is None:
             return None
         status, body, missing, kind, encoding, stored_at = row

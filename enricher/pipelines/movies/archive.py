@@ -92,6 +92,8 @@ def members(file: IO[bytes], source: str) -> Iterator[Member]:
             if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
                 yield Member(name, None, "its kind of compression is not supported; unpack the archive")
                 continue
+            if info.file_size > MAX_MEMBER_BYTES:  # it may lie about being small, hardly about being huge
+                raise meter.bomb(name)
             try:
                 opened = archive.open(info)
             except _BROKEN:

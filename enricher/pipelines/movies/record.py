@@ -105,7 +105,7 @@ def _number(value: Any) -> float | None:
 
 def _date(value: Any) -> str | None:
     date = _text(value)
-    return date if date and len(date) == 10 and date.isascii() and date[:4].isdigit() else None
+    return date if date and len(date) == 10 and date.isascii() and date[:4].isdigit() and date[:4] != "0000" else None
 
 
 def _part(details: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -90,7 +90,7 @@ def classify(request: Request, response: Response, data: Any) -> Verdict | None:
     code = data.get("status_code") if isinstance(data, Mapping) else None
     match response.status:
         case 200:
-            return _judge_content(request.kind, data)
+            return _judge_content(request, data)
         case 401 if code in _KEY_CODES:
             return RefuseKey(f"TMDB does not accept it (its code {code})")
         case 404 if code == _NO_SUCH_ID and request.kind in ("details", "find"):
@@ -103,14 +103,15 @@ def classify(request: Request, response: Response, data: Any) -> Verdict | None:
             return None
 
 
-def _judge_content(kind: str, data: Any) -> Verdict | None:
-    """The shape of a good answer. A proxy's page or half an answer must not be remembered as a film."""
+def _judge_content(request: Request, data: Any) -> Verdict | None:
+    """The shape of a good answer. A proxy's page, another film or half an answer must not be remembered as a film."""
+    kind = request.kind
     if kind not in LIFETIMES:
         return None
     if isinstance(data, Mapping):
         listed = data.get("movie_results" if kind == "find" else "results")
         if kind == "details":
-            if isinstance(data.get("id"), int) and not isinstance(data["id"], bool):
+            if type(data.get("id")) is int and str(data["id"]) == request.path.rpartition("/")[2]:
                 return Accept()
         elif isinstance(listed, list):
             return Accept(missing=not listed)
