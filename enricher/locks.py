@@ -45,7 +45,8 @@ class ShortLock:
         self.take()
 
     def __enter__(self) -> None:
-        self.acquire()
+        if not self.take(False):
+            self.acquire()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

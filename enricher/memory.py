@@ -58,6 +58,7 @@ class Memory:
         self._wall = wall
         self._lower = lower
         self._not_before = not_before
+        self._max_bytes = max_bytes
         self._upper: LRUCache[str, tuple[Remembered, float, int]] = LRUCache(
             max_bytes, getsizeof=lambda entry: entry[2]
         )
@@ -111,7 +112,7 @@ class Memory:
         try:
             if remembered is not None:
                 weight = sys.getsizeof(key) + sys.getsizeof(remembered.body) + ENTRY_BYTES
-                if weight <= self._upper.maxsize:
+                if weight <= self._max_bytes:
                     self._upper[key] = (remembered, learnt_at, weight)
             settled = self._leads.pop(key, None)
         finally:

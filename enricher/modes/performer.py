@@ -232,10 +232,15 @@ class Feed(Iterator[Item]):
         self._lock = ShortLock()
 
     def __next__(self) -> Item:
-        with self._lock:
+        lock = self._lock
+        if not lock.take(False):
+            lock.acquire()
+        try:
             if self._stop.is_set():
                 raise StopIteration
             return next(self._items)
+        finally:
+            lock.release()
 
 
 class SyncTransport(Protocol):
