@@ -1,7 +1,8 @@
 """Outcomes on their way from the workers to one consumer: a sink at one end, an iterator at the other.
 
 `SimpleQueue`, because it is the one queue that puts and gets without a lock of Python's: with `queue.Queue` in its place,
-a run of ten threads spent 50 µs of CPU an outcome on handing it over, with this 10 (`python -m benchmarks.promises wire`).
+a run of ten threads spent 50 µs of CPU an outcome on handing it over, with this 10 (the queues exchanged under the threads of
+`python -m benchmarks.promises wire`).
 It has no bound, so who finds the mailbox full waits before it puts: at most an outcome a worker is over the bound.
 """
 
