@@ -60,7 +60,7 @@ class TransportError(EnricherError):
 
 
 class ExchangeError(EnricherError):
-    """A request that stays without an answer; fails its item and nothing else. `attempts` counts what was sent."""
+    """A request that stays without an answer; fails its item and nothing else. `attempts` counts the item's own."""
 
     def __init__(self, reason: str, attempts: int) -> None:
         plural = "" if attempts == 1 else "s"
