@@ -18,7 +18,7 @@ Source: developer.themoviedb.org/reference/movie-details and /docs/image-basics 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...model import Table
@@ -113,43 +113,40 @@ def _part(details: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def _entries(value: Any) -> Iterator[Mapping[str, Any]]:
-    """The objects of a list that have a name."""
-    for entry in value if isinstance(value, list) else ():
-        if isinstance(entry, Mapping) and _text(entry.get("name")):
-            yield entry
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list of JSON."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _names(value: Any) -> list[str]:
-    return list(dict.fromkeys(entry["name"].strip() for entry in _entries(value)))
-
-
-def _person(entry: Mapping[str, Any], role: str) -> dict[str, Any]:
-    return {
-        "role": role,
-        "person_id": _whole(entry.get("id")),
-        "name": entry["name"].strip(),
-        "character": _text(entry.get("character")) if role == "cast" else None,
-    }
+    return list(dict.fromkeys(name for entry in _objects(value) if (name := _text(entry.get("name")))))
 
 
 def _directors(details: Mapping[str, Any]) -> list[dict[str, Any]]:
-    crew = _entries(_part(details, "credits").get("crew"))
-    return _once(_person(entry, "director") for entry in crew if entry.get("job") == "Director")
+    crew = _objects(_part(details, "credits").get("crew"))
+    return _people([entry for entry in crew if entry.get("job") == "Director"], "director")
 
 
 def _cast(details: Mapping[str, Any]) -> list[dict[str, Any]]:
-    cast = list(_entries(_part(details, "credits").get("cast")))
+    cast = _objects(_part(details, "credits").get("cast"))
     # The order of credits; an entry without one comes last. The sort keeps the answer's order among equals.
     cast.sort(key=lambda entry: math.inf if (order := _count(entry.get("order"))) is None else order)
-    return _once(_person(entry, "cast") for entry in cast)[:CAST_KEPT]
+    return _people(cast, "cast", CAST_KEPT)
 
 
-def _once(people: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each person once, the first time: TMDB lists an actor again for a second part."""
+def _people(entries: Sequence[Mapping[str, Any]], role: str, most: int | None = None) -> list[dict[str, Any]]:
+    """The first `most` who have a name, each once: TMDB lists an actor again for a second part.
+
+    A film has a hundred entries and five are kept, so the others are not looked at.
+    """
     first: dict[tuple[Any, Any], dict[str, Any]] = {}
-    for person in people:
-        first.setdefault((person["person_id"], person["name"]), person)
+    for entry in entries:
+        if len(first) == most:
+            break
+        name, person_id = _text(entry.get("name")), _whole(entry.get("id"))
+        if name and (person_id, name) not in first:
+            character = _text(entry.get("character")) if role == "cast" else None
+            first[person_id, name] = {"role": role, "person_id": person_id, "name": name, "character": character}
     return list(first.values())
 
 
