@@ -157,12 +157,14 @@ class World:
             tally.inject(fault.kind)
             if fault.kind == "slow":
                 latency_s += fault.seconds or 0.0
+        # The answer is made while its latency runs: what making it costs must not come on top.
+        response = await self._ask(request, handler)
         if latency_s > 0:
             tally.latency_sum_s += latency_s
             tally.late_sum_s += await self._until(arrived + latency_s)
         if fault is None or fault.kind == "slow":
-            return await self._ask(request, handler)
-        return await self._harm(request, handler, fault, chance(behaviour.seed, "variety", who, attempt))
+            return response
+        return await self._harm(request, response, fault, chance(behaviour.seed, "variety", who, attempt))
 
     async def _until(self, due: float) -> float:
         """Wait until `due`. Returns by how many seconds it was missed (late is positive)."""
@@ -194,9 +196,9 @@ class World:
         return response
 
     async def _harm(
-        self, request: web.Request, handler: Handler, fault: Fault, variety: float
+        self, request: web.Request, response: web.StreamResponse, fault: Fault, variety: float
     ) -> web.StreamResponse | None:
-        """Answer as a fault does. `variety` in (0, 1) picks among the ways of one kind."""
+        """Answer as a fault does; `response` is the good answer. `variety` in (0, 1) picks among the ways of a kind."""
         match fault.kind:
             case "5xx":
                 return self._refuse(SERVER_ERRORS[int(variety * len(SERVER_ERRORS))])
@@ -211,9 +213,9 @@ class World:
             case "garbage":
                 return web.Response(body=GARBAGE, content_type="application/json")
             case "truncated":
-                return await _send(request, await self._ask(request, handler), share=0.2 + 0.6 * variety)
+                return await _send(request, response, share=0.2 + 0.6 * variety)
             case _:  # drip; slow never comes here
-                return await _send(request, await self._ask(request, handler), every_s=fault.seconds or 0.0)
+                return await _send(request, response, every_s=fault.seconds or 0.0)
 
     # ── beside them ────────────────────────────────────────────────────────────────────────────────────────────────
 
