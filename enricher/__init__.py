@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .engine import Engine, Tally
+    from .engine import Engine, Tally, plan
     from .errors import (
         EnricherError,
         ExchangeError,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SettingError,
         StoreError,
     )
+    from .export import write_export
     from .library import TMDBClient, enrich
     from .model import (
         Accept,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         Window,
     )
     from .modes.performer import Stop
+    from .pipelines.movies.pipeline import movies
     from .store import Store
 
 _HOMES = {
@@ -94,6 +96,9 @@ _HOMES = {
     "Unsure": "model",
     "Window": "model",
     "enrich": "library",
+    "movies": "pipelines.movies.pipeline",
+    "plan": "engine",
+    "write_export": "export",
 }
 
 __all__ = [
@@ -137,6 +142,9 @@ __all__ = [
     "Unsure",
     "Window",
     "enrich",
+    "movies",
+    "plan",
+    "write_export",
 ]
 
 

@@ -308,7 +308,12 @@ MOST_WAITING = 200
 
 
 def plan(
-    store: Store, pipeline: Pipeline, name: str, digest: str, rows: Iterable[Source | Row | Skipped], limit: int | None
+    store: Store,
+    pipeline: Pipeline,
+    name: str,
+    digest: str,
+    rows: Iterable[Source | Row | Skipped],
+    limit: int | None = None,
 ) -> Job:
     """The job for this input: loaded from `rows` (the first `limit` of them), or the one that is there already.
 
