@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -920,10 +921,26 @@ def test_opening_waits_for_another_program_that_reads_the_new_file(path):
 
 
 def test_recalling_from_a_broken_file_is_told_in_one_line(store):
+    remember(store, load(store, films(1)), "k", b"x")
     with store._database.writing() as database:
         database.raw.execute("DROP TABLE answer")
     with pytest.raises(StoreError, match="result code 1"):
         store.recall("k")
+
+
+def test_an_answer_of_another_process_is_found_in_a_store_that_had_none(store, path):
+    """A store that is empty is not asked each time; what others learn meanwhile is seen soon all the same."""
+    assert store.recall("k") is None
+    store._look_again_at = 0.0
+    with Store(path) as other:
+        remember(other, load(other, films(1)), "k", b"x")
+    assert store.recall("k").remembered.body == b"x"
+
+
+def test_ten_threads_that_recall_from_an_empty_store_open_no_connections(store):
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(store.recall, map(str, range(100)))) == [None] * 100
+    assert len(store._database._idle) == 1
 
 
 def test_a_full_disk_is_told_in_our_words_and_keeps_what_was_committed(store):
@@ -1113,9 +1130,11 @@ def test_half_a_surrogate_pair_of_one_record_costs_no_other(store, path):
 
 
 def test_a_database_that_is_gone_is_told_in_one_line(store, path):
-    """A reader opens it when it is first needed, which may be after somebody has moved it away."""
+    """One more reader opens it when it is first needed, which may be after somebody has moved it away."""
+    remember(store, load(store, films(1)), "k", b"x")
     elsewhere = path.with_name("elsewhere.db")
-    path.rename(elsewhere)
-    with pytest.raises(StoreError, match="can't be opened"):
-        store.recall("k")
-    elsewhere.rename(path)
+    with store._database.reading():
+        path.rename(elsewhere)
+        with pytest.raises(StoreError, match="can't be opened"):
+            store.recall("k")
+        elsewhere.rename(path)

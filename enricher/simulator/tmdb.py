@@ -100,8 +100,11 @@ class Tmdb:
         self._search_body = lru_cache(maxsize=8192)(self._render_search)
 
     def prepare(self) -> None:
-        """Read the films and index their titles now, so that the first request is no slower than the others."""
+        """Read the films, index their titles and invent the padding now: the first request is no slower than the others."""
         self._catalogue.search("prepare")
+        if self._details_bytes:
+            for people in ("cast", "crew"):
+                _padding_people(people)
 
     # ── dialect ────────────────────────────────────────────────────────────────────────────────────────────────────
 

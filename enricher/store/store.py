@@ -95,6 +95,11 @@ _PRUNE = """
         WHERE kept > ?)"""
 
 
+LOOK_AGAIN_S = 0.1
+"""How often we look whether a store without any answer has got one, seconds. Writers wait as long for a full batch, so what
+was learnt in this time is seldom committed anyhow."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """An answer out of the store. `stored_at` is in seconds since 1970, by the store's clock."""
@@ -137,10 +142,13 @@ class Store:
         self._max_answer_bytes = max_answer_bytes
         self._commits = 0
         self._database = Database(self.path, busy_timeout_ms=busy_timeout_ms)
+        self._has_answers = self._look_for_answers()
+        self._look_again_at = time.monotonic() + LOOK_AGAIN_S
 
     def close(self) -> None:
         """Close every connection. Nothing is lost by not calling it; a `-wal` file beside the database stays then."""
         self._database.close()
+        self._has_answers = True  # who asks now hears from the database that it is closed
 
     def __enter__(self) -> Self:
         return self
@@ -335,6 +343,7 @@ class Store:
             database.raw.executemany(_COMMIT_ANSWER, answers)
             declared.write(database.raw, parts)
             database.raw.execute(_COMMIT_JOB, (*totals, now_text, job_id))
+        self._has_answers = self._has_answers or bool(answers)
         self._commits += 1
         if self._commits % COMMITS_BETWEEN_PRUNES == 0:
             self.prune_answers()
@@ -343,6 +352,8 @@ class Store:
 
     def recall(self, key: str) -> StoredAnswer | None:
         """The answer remembered under `key`, however old; None where there is none."""
+        if not (self._has_answers or self._found_some()):
+            return None
         database = self._database
         # What `Database.reading` does, spelt out: its context managers would cost as much as the query.
         reader = None
@@ -358,6 +369,21 @@ class Store:
             return None
         status, body, missing, kind, encoding, stored_at = row
         return StoredAnswer(Remembered(status, body_of(body, encoding), bool(missing)), kind, stored_at)
+
+    def _found_some(self) -> bool:
+        """Whether there are answers by now. In a new file there are none, and ten threads that all look for theirs would
+        open ten connections to hear so.
+        """
+        now = time.monotonic()
+        if now < self._look_again_at:
+            return False
+        self._look_again_at = now + LOOK_AGAIN_S
+        self._has_answers = self._look_for_answers()
+        return self._has_answers
+
+    def _look_for_answers(self) -> bool:
+        with self._database.reading() as database:
+            return database.raw.execute("SELECT 1 FROM answer LIMIT 1").fetchone() is not None
 
     def answer_stats(self) -> AnswerStats:
         """How many answers are remembered, how much they take, and since when."""

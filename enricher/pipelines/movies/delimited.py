@@ -18,6 +18,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -148,19 +149,30 @@ def split(lines: Iterator[str], delimiter: str, *, width: int = 0, line: int = 1
         line += len(taken)
 
 
+_QUOTED = r'"[^"]*+(?:""[^"]*+)*+'  # its closing quote is not among it
+_LAST_OPEN = re.compile(rf"{_QUOTED}\Z")
+
+
 class _Grammar:
-    """What a cell is, by one delimiter."""
+    """What a cell is, by one delimiter. Most lists hold no quote: the patterns are made when the first one is met."""
 
     def __init__(self, delimiter: str) -> None:
         self._delimiter = delimiter
         mark = re.escape(delimiter)
-        quoted = r'"[^"]*+(?:""[^"]*+)*+'  # its closing quote is not among it
-        bare = rf'[^"{mark}\r\n][^{mark}\r\n]*+'
-        line_end = r"(?:\r\n|\r|\n)?\Z"
-        self._whole_cells = re.compile(rf'(?:(?:{quoted}"|{bare}|){mark})*+')
-        self._last_closed = re.compile(rf'(?:{quoted}"|{bare}|){line_end}')
-        self._last_open = re.compile(rf"{quoted}\Z")
-        self._cell = re.compile(rf'(?:"([^"]*+(?:""[^"]*+)*+)"|({bare}|)){mark}')
+        self._mark = mark
+        self._bare = rf'[^"{mark}\r\n][^{mark}\r\n]*+'
+
+    @cached_property
+    def _whole_cells(self) -> re.Pattern[str]:
+        return re.compile(rf'(?:(?:{_QUOTED}"|{self._bare}|){self._mark})*+')
+
+    @cached_property
+    def _last_closed(self) -> re.Pattern[str]:
+        return re.compile(rf'(?:{_QUOTED}"|{self._bare}|)(?:\r\n|\r|\n)?\Z')
+
+    @cached_property
+    def _cell(self) -> re.Pattern[str]:
+        return re.compile(rf'(?:"([^"]*+(?:""[^"]*+)*+)"|({self._bare}|)){self._mark}')
 
     def plain(self, text: str) -> list[str]:
         """The cells of a line without quotes: what the csv module would say, for cells of any length."""
@@ -171,7 +183,7 @@ class _Grammar:
         last = self._opening(text)
         if self._last_closed.match(text, last):
             return "closed"
-        return "open" if self._last_open.match(text, last) else "bad"
+        return "open" if _LAST_OPEN.match(text, last) else "bad"
 
     def cells(self, lines: Sequence[str]) -> list[str]:
         """The cells of one record."""
