@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 from .model import Request
@@ -12,6 +13,7 @@ _PLAIN = re.compile(r"[\w.~-]*", re.ASCII)
 _PLAIN_PATH = re.compile(r"[\w.~/-]*", re.ASCII)
 
 
+@lru_cache(maxsize=2048)  # a request is spelled out twice, and most of its words are those of the request before
 def _quoted(word: str) -> str:
     return word if _PLAIN.fullmatch(word) else quote_plus(word)
 

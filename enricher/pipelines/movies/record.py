@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from ...model import Table
@@ -130,7 +131,11 @@ def _directors(details: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _cast(details: Mapping[str, Any]) -> list[dict[str, Any]]:
     cast = _objects(_part(details, "credits").get("cast"))
     # The order of credits; an entry without one comes last. The sort keeps the answer's order among equals.
-    cast.sort(key=lambda entry: math.inf if (order := _count(entry.get("order"))) is None else order)
+    orders: list[Any] = [entry.get("order") for entry in cast]
+    if set(map(type, orders)) != {int} or min(orders) < 0:
+        cast.sort(key=lambda entry: math.inf if (order := _count(entry.get("order"))) is None else order)
+    elif orders != sorted(orders):
+        cast.sort(key=itemgetter("order"))
     return _people(cast, "cast", CAST_KEPT)
 
 
