@@ -181,14 +181,13 @@ class Store:
         Loading is one transaction: an exception of `rows` goes through, and leaves no trace of the job. `rows` is
         consumed in one pass and not held. Of two processes that come at once, one loads and the other resumes.
         """
-        known = schema.Job.fingerprint == fingerprint
         with self._database.reading() as database:
-            job = _job_where(database, known)
+            job = _job_where(database, "fingerprint", fingerprint)
         if job is not None:
             return replace(job, resumed=True)
         with self._database.writing() as database:
             # Another process may have loaded it while we waited for its transaction to end.
-            job = _job_where(database, known)
+            job = _job_where(database, "fingerprint", fingerprint)
             if job is not None:
                 return replace(job, resumed=True)
             now = utc(self._clock())
@@ -209,7 +208,7 @@ class Store:
     def job(self, job_id: int) -> Job | None:
         """The job with this number."""
         with self._database.reading() as database:
-            return _job_where(database, schema.Job.id == job_id)
+            return _job_where(database, "id", job_id)
 
     def jobs(self) -> list[Job]:
         """All jobs, the oldest first."""
@@ -220,8 +219,8 @@ class Store:
     def set_state(self, job_id: int, state: JobState) -> None:
         """Say how the job stands, for people who look at it; nothing here depends on it."""
         with self._database.writing() as database:
-            query = schema.Job.update(state=state, updated_at=utc(self._clock())).where(schema.Job.id == job_id)
-            query.execute(database)
+            values = (state, utc(self._clock()), job_id)
+            database.raw.execute("UPDATE job SET state = ?, updated_at = ? WHERE id = ?", values)
 
     @contextmanager
     def lock_job(self, job_id: int) -> Iterator[None]:
@@ -243,7 +242,7 @@ class Store:
             raise StoreError(f"{lock.lock_file}: the lock file can't be written; check the folder") from None
         try:
             with self._database.writing() as database:
-                schema.Job.update(pid=os.getpid()).where(schema.Job.id == job_id).execute(database)
+                database.raw.execute("UPDATE job SET pid = ? WHERE id = ?", (os.getpid(), job_id))
             yield
         finally:
             lock.release()
@@ -347,6 +346,12 @@ class Store:
         self._commits += 1
         if self._commits % COMMITS_BETWEEN_PRUNES == 0:
             self.prune_answers()
+
+    def fold(self) -> None:
+        """Move what was committed from the `-wal` file into the database, and onto the disk: what is done while nobody
+        waits need not be done at the end. Failing to is no failure; it is done sooner or later.
+        """
+        self._database.fold()
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -496,9 +501,10 @@ class Store:
             after = rows[-1][0]
 
 
-def _job_where(database: Connected, condition: peewee.Expression) -> Job | None:
-    rows = list(schema.Job.select().where(condition).dicts().execute(database))
-    return _job_of(rows[0]) if rows else None
+def _job_where(database: Connected, column: str, value: object) -> Job | None:
+    cursor = database.raw.execute(f"SELECT * FROM job WHERE {column} = ?", (value,))  # noqa: S608 - our own words
+    row = cursor.fetchone()
+    return None if row is None else _job_of(dict(zip([name for name, *_ in cursor.description], row, strict=True)))
 
 
 def _job_of(columns: dict[str, Any]) -> Job:
