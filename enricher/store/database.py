@@ -66,29 +66,33 @@ class Database:
         self._idle: list[Connected] = []
         self._writing = threading.Lock()
         self._closed = False
-        self._refuse_what_is_no_database()
+        is_new = self._refuse_what_is_no_database()
         with self._told():
-            self._refuse_what_is_not_ours(schema.version(steps))
+            if not is_new:
+                self._refuse_what_is_not_ours(schema.version(steps))
             self._writer = self._open_writer(steps)
 
     # ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _refuse_what_is_no_database(self) -> None:
+    def _refuse_what_is_no_database(self) -> bool:
+        """Returns whether there is no such file yet: nobody's."""
         try:
             if not self.path.parent.is_dir():
                 raise StoreError(f"{self.path}: the folder {self.path.parent} does not exist; create it first")
             if self.path.is_dir():
                 raise StoreError(f"{self.path}: this is a folder; name a database file")
-            if self.path.exists():
-                with self.path.open("rb") as file:
-                    header = file.read(len(_SQLITE_HEADER))
-                if header and header != _SQLITE_HEADER:
-                    raise self._refusal(sqlite3.SQLITE_NOTADB)
+            if not self.path.exists():
+                return True
+            with self.path.open("rb") as file:
+                header = file.read(len(_SQLITE_HEADER))
+            if header and header != _SQLITE_HEADER:
+                raise self._refusal(sqlite3.SQLITE_NOTADB)
         except OSError:
             raise self._refusal(sqlite3.SQLITE_CANTOPEN) from None
+        return False
 
     def _refuse_what_is_not_ours(self, newest: int) -> None:
-        probe = self._connect("rwc")
+        probe = self._connect("rw")
         try:
             with probe.atomic():  # one moment: another process may be making the tables just now
                 owner, found = int(probe.pragma("application_id")), int(probe.pragma("user_version"))
@@ -104,7 +108,7 @@ class Database:
             )
 
     def _open_writer(self, steps: Sequence[schema.Step]) -> Connected:
-        writer = self._connect("rw")
+        writer = self._connect("rwc")
         try:
             # Two processes that turn a new file to WAL at once: SQLite refuses one of them without waiting.
             deadline = time.monotonic() + self._busy_timeout_ms / 1000
