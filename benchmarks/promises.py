@@ -1,10 +1,7 @@
-"""The engine's promises in figures, measured on this machine: `python -m benchmarks.promises [NAME...]`.
+"""Promises that no scenario tells, in figures: `python -m benchmarks.promises [NAME...]`.
 
-    bound    50 films of two 175 ms requests, 10 at a time: how near the physical bound, threaded and async
-    quota    a strict window of 40 per 1 s and of 40 per 10 s: rejections, and how much of the quota is used
     core     exchange, recipe, gate and memory together, in ten threads, without a wire: µs a request
     wire     one GET of 2 KB through the threaded mode against a stock requests pool: CPU a request, and the ratio
-    film     the whole path of a film (search, matching, details, store): CPU a request
     memory   peak memory of 30,000 films with real-sized details against that of 3,000
 
 Clients are fresh processes; the simulated API is one of its own; what is compared runs in turn, and a ratio is the median
@@ -41,6 +38,8 @@ from enricher.processes import Processes
 from enricher.simulator.behaviour import Behaviour
 from enricher.simulator.generated import Titles
 from enricher.simulator.process import Simulator, running_simulator
+
+from .machine import peak_mib
 
 WORKERS = 10
 
@@ -94,12 +93,6 @@ def cpu_s() -> float:
     return time.process_time()
 
 
-def peak_mib() -> float:
-    """Peak resident memory of this process: VmHWM, which a parent's size does not colour as it does ru_maxrss."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
 def be_movies(words: list[str]) -> None:
     """The command line, as a client that also tells its CPU and peak memory."""
     import contextlib
@@ -150,52 +143,6 @@ def get_by_stock(base_url: str, count: int) -> int:
 
 
 # ── what is measured ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def bound() -> None:
-    """The share of the physical bound: all latency / slots, over first arrival to last answer at the server."""
-    walls: dict[str, list[float]] = {"threaded": [], "async": []}
-    with running_simulator(Behaviour.of(latency="175ms", films=1000)) as api, films(50) as folder:
-        for turn in range(10):
-            for mode in ("threaded", "async") if turn % 2 else ("async", "threaded"):
-                api.reset()
-                facts = enrich_films(api, folder, "--mode", mode, "--rate", "none")
-                stats = api.stats()
-                assert facts["items_by_status"] == {"enriched": 50}
-                assert stats["most_in_flight"] <= WORKERS
-                assert stats["connections_opened"] <= WORKERS
-                walls[mode].append(stats["last_answer"] - stats["first_arrival"])
-        ideal_s = stats["latency_sum_s"] / WORKERS
-    for mode, found in walls.items():
-        say(f"bound   {mode:9} {statistics.median(found):.3f} s of {ideal_s:.3f} s: {_share(ideal_s, found)}")
-    ratios = [one / other for one, other in zip(walls["async"], walls["threaded"], strict=True)]
-    say(f"bound   async / threaded {statistics.median(ratios):.4f}, {min(ratios):.4f} to {max(ratios):.4f}")
-
-
-def _share(ideal_s: float, walls: list[float]) -> str:
-    shares = sorted(ideal_s / wall for wall in walls)
-    return f"{statistics.median(shares):.1%} of the bound ({shares[0]:.1%} to {shares[-1]:.1%}, {len(shares)} runs)"
-
-
-def quota() -> None:
-    """Rejections and use of a strict sliding window, counted at the server."""
-    for text, count, runs in (("40/1s", 240, 5), ("40/10s", 80, 1)):
-        with running_simulator(Behaviour.of(latency="10-60ms", quota=text, films=1000)) as api, films(count) as folder:
-            for mode in ("threaded", "async"):
-                used, rejected, fullest = [], 0, 0
-                for _ in range(runs):
-                    api.reset()
-                    enrich_films(api, folder, "--mode", mode, "--rate", text, "--concurrency", "12")
-                    stats = api.stats()
-                    (judged,) = stats["quotas"]
-                    used.append(judged["used"])
-                    fullest = max(fullest, judged["fullest"])
-                    rejected += stats["rejected"]
-                arrivals = f"{stats['arrivals']} arrivals a run, {runs} runs"
-                say(
-                    f"quota   {text:6} {mode:9} used {min(used):.1%} to {max(used):.1%}, {rejected} rejected,"
-                    f" fullest window {fullest} ({arrivals})"
-                )
 
 
 class _Instantly:
@@ -265,17 +212,6 @@ def wire() -> None:
     say(f"wire    ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs)")
 
 
-def film() -> None:
-    """CPU a request of the whole path of a film, with details as large as real ones."""
-    with running_simulator(Behaviour.of(films=10_000, details_bytes=35_000)) as api, films(2_000) as folder:
-        for mode in ("sequential", "threaded", "async"):
-            facts = enrich_films(api, folder, "--mode", mode, "--rate", "none")
-            per_request = facts["cpu_s"] / facts["requests"] * 1e6
-            say(
-                f"film    {mode:10} {per_request:.0f} µs of CPU a request, {facts['requests'] / facts['seconds']:.0f}/s"
-            )
-
-
 def memory() -> None:
     """Peak memory against the length of the list."""
     peaks = {}
@@ -290,11 +226,8 @@ def memory() -> None:
 
 
 MEASURED: dict[str, Callable[[], None]] = {
-    "bound": bound,
-    "quota": quota,
     "core": core,
     "wire": wire,
-    "film": film,
     "memory": memory,
 }
 CLIENTS: dict[str, Callable[[list[str]], None]] = {"movies": be_movies, "get": be_get}

@@ -1,0 +1,255 @@
+"""The harness against the real thing: real clients, a real API, real signals. Nothing here asserts a time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bench_world import simulated_run
+from cli_world import until
+
+from benchmarks import runner
+from benchmarks.runner import Options, measure
+from benchmarks.runs import Point, read, write
+from benchmarks.scenarios import ALL, BY_NAME, Scenario
+from benchmarks.summary import as_json, summarise
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = Scenario(
+    "tiny", "Six things.", "things", (Point("6 things, 3 slots", 6, 3, latency="5-15ms"),), item_bytes=500, rounds=2
+)
+PATIENCE_S = 30
+
+
+def measured(scenario, **options):
+    seen = []
+    run = measure(scenario, Options(**{"rounds": 2, "modes": ("threaded", "async"), **options}), seen.append)
+    assert [progress.measurement for progress in seen] == list(run.measurements)
+    return run
+
+
+def children(pid):
+    """The processes that a process has started and not yet waited for."""
+    try:
+        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except FileNotFoundError:
+        return set()
+
+
+def alive(pids):
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
+def test_a_round_is_reversed_and_all_in_it_meet_the_same_api():
+    run = measured(TINY)
+    counted = [one for one in run.measurements if not one.discarded]
+    orders = [[one.subject for one in counted if one.round == number] for number in (0, 1)]
+    assert orders[0] == ["threaded", "threaded-again", "async"]
+    assert orders[1] == orders[0][::-1]
+    assert [{one.seed for one in counted if one.round == number} for number in (0, 1)] == [{0}, {1}]
+    bounds = [{one.bound_s for one in counted if one.round == number} for number in (0, 1)]
+    assert all(len(those) == 1 for those in bounds)
+    assert bounds[0] != bounds[1]
+
+
+def test_what_is_measured_is_right_and_within_what_is_possible():
+    run = measured(TINY, rounds=1)
+    summary = summarise(run)
+    assert [row.problem for row in summary.headline.rows] == ["", "", ""]
+    for one in run.measurements:
+        assert (one.requests, one.wrong, one.rejected) == (6, 0, 0)
+        assert one.connections <= 3
+        assert one.most_in_flight <= 3
+        assert 0 < one.bound_s <= one.ideal_s <= one.wall_s
+        assert one.cpu_s > 0
+        assert len(one.stamps.done) == 6
+        assert all(a <= b <= c <= d for a, b, c, d in zip(*(getattr(one.stamps, name) for name in NAMES), strict=True))
+        assert one.peak_mib >= one.import_mib > 0
+    assert len({one.export for one in run.measurements}) == 1
+
+
+NAMES = ("ready", "granted", "sent", "done")
+
+
+def test_the_warm_up_is_kept_and_does_not_count():
+    run = measured(TINY, rounds=1, modes=("async",))
+    assert [(one.round, one.discarded, one.subject) for one in run.measurements] == [
+        (-1, "warm-up", "async"),
+        (0, "", "async"),
+    ]
+    assert summarise(run).headline.row("async").rounds == 1
+
+
+def test_films_are_searched_and_detailed_as_the_baselines_do_it():
+    """Or their latencies would not be the same, and the bounds not theirs."""
+    films = Scenario("films", "Four films.", "films", (Point("", 4, 2, latency="5ms"),), item_bytes=2_000)
+    run = measured(films, rounds=1, modes=("threaded", "sequential", "stock-pool"))
+    summary = summarise(run)
+    assert [row.problem for row in summary.headline.rows] == [""] * 4
+    assert {one.requests for one in run.measurements} == {8}
+    for one in run.measurements:
+        assert one.bound_s == pytest.approx(0.040 if one.subject == "sequential" else 0.020)
+
+
+def test_what_is_known_is_not_asked_and_half_of_it_is_gone_on_with():
+    warm = Scenario("warm", "Known.", "films", (Point("", 6, 2, latency="5ms"),), state="warm", item_bytes=2_000)
+    run = measured(warm, rounds=1)
+    assert {one.requests for one in run.measurements} == {0}
+    assert [row.problem for row in summarise(run).headline.rows] == [""] * 3
+    half = Scenario("half", "Half.", "things", (Point("", 40, 2, latency="5ms"),), state="half", item_bytes=500)
+    run = measured(half, rounds=1)
+    assert [row.problem for row in summarise(run).headline.rows] == [""] * 3
+    (requests,) = {one.requests for one in run.measurements}
+    assert 0 < requests <= 20
+
+
+def test_a_quota_is_kept_and_its_windows_are_counted_at_the_api():
+    tight = Scenario("tight", "A quota.", "things", (Point("", 12, 6, latency="1ms", quota="5/0.5s"),), item_bytes=500)
+    run = measured(tight, rounds=1, modes=("threaded",))
+    for one in run.measurements:
+        assert (one.requests, one.rejected, one.problem) == (12, 0, "")
+        assert one.fullest <= 5
+        assert len(one.arrivals) == 12
+        assert one.bound_s >= 1.0
+
+
+def test_what_is_slowed_down_on_purpose_is_found():
+    """The one run for real: half as slow again is out of reach of any noise that a test machine has."""
+    run = measured(BY_NAME["films-1"], rounds=2, modes=("threaded",), slowed={"threaded-again": 0.5})
+    summary = summarise(run)
+    assert not summary.headline.control_holds
+    assert "no verdict" in summary.verdict
+    assert "50.0 % slower" in run.meaning
+
+
+def test_a_client_that_dies_makes_its_row_invalid():
+    run = measured_with_a_murder(TINY)
+    summary = summarise(run)
+    (row,) = summary.headline.rows
+    assert not row.valid
+    assert "the client failed" in row.problem
+    assert not summary.measured
+
+
+def measured_with_a_murder(scenario):
+    """Each client is killed as soon as it is there."""
+    over, ours = threading.Event(), os.getpid()
+
+    def murder():
+        while not over.is_set():
+            for pid in children(ours):
+                try:
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                except FileNotFoundError:
+                    continue
+                if b"benchmarks.client" in words:
+                    os.kill(pid, signal.SIGKILL)
+            over.wait(0.01)
+
+    thread = threading.Thread(target=murder)
+    thread.start()
+    try:
+        return measured(scenario, rounds=1, modes=("async",))
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def endless(tmp_path):
+    """A run of many rounds, in a process of its own."""
+    words = ["--rounds", "500", "--modes", "threaded,async", "--out", str(tmp_path), "films-1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", *words],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def third_client(process):
+    """Wait until it has come to its third client; all that it has started."""
+    seen = set()
+
+    def look():
+        seen.update(children(process.pid))
+        return len(seen) > 3  # the API, and three clients
+
+    until(look)
+    return seen
+
+
+def test_ctrl_c_leaves_no_process_behind_and_keeps_what_was_measured(endless, tmp_path):
+    started = third_client(endless)
+    endless.send_signal(signal.SIGINT)
+    _, errors = endless.communicate(timeout=PATIENCE_S)
+    assert endless.returncode == 130
+    assert b"Traceback" not in errors
+    assert not alive(started)
+    run = read(tmp_path / "films-1.json")
+    assert run.interrupted
+    assert any(one.counts for one in run.measurements)
+    assert "interrupted" in (tmp_path / "films-1.md").read_text(encoding="utf-8")
+
+
+def test_after_kill_9_the_clients_and_the_api_end_by_themselves(endless):
+    started = third_client(endless)
+    endless.kill()
+    until(lambda: not alive(started))
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
+def test_each_scenario_can_be_scaled_and_says_what_it_means(scenario):
+    half = scenario.scaled(0.5)
+    assert half.time_scale == 0.5
+    assert scenario.meaning.endswith(".")
+    whole = runner.forecast_s(scenario, Options(3), 0.0)
+    assert runner.forecast_s(half, Options(3), 0.0) <= whole
+    assert 0 <= scenario.headline < len(scenario.points)
+    assert all(point.name for point in scenario.points)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["films-5000"], "films-50"),
+        (["--modes", "turbo", "films-1"], "threaded"),
+        (["--quick", "--rounds", "3", "films-1"], "contradict"),
+        (["--margin", "many", "films-1"], "5%"),
+        (["--inject", "turbo=5%", "films-1"], "NAME=5%"),
+        (["compare", "nowhere.json"], "nowhere.json"),
+        (["tune"], "--api-latency"),
+        (["tune", "--api-latency", "fast"], "175ms"),
+    ],
+)
+def test_a_wrong_word_is_one_clear_line_and_exit_2(words, said, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_measured_nothing_exits_2(tmp_path):
+    run = simulated_run(rounds=2)
+    run = replace(run, measurements=tuple(replace(one, problem="it died") for one in run.measurements))
+    path = tmp_path / "run.json"
+    write(run, as_json(run, summarise(run)), path)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "compare", str(path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "INVALID" in done.stdout
+    assert json.loads(path.read_text(encoding="utf-8"))["summary"]["ratios"] == {}
