@@ -244,7 +244,6 @@ class Engine:
                 with Writer(
                     lambda batch: store.commit(job.id, batch, pipeline),
                     on_committed=tally.add,
-                    when_idle=store.fold,
                     most_waiting=MOST_WAITING,
                 ) as writer:
                     self.work(store.todo(job.id), pipeline.recipe, writer, stop)

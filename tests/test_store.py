@@ -13,7 +13,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from cli_world import until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -936,23 +935,6 @@ def test_an_answer_of_another_process_is_found_in_a_store_that_had_none(store, p
     with Store(path) as other:
         remember(other, load(other, films(1)), "k", b"x")
     assert store.recall("k").remembered.body == b"x"
-
-
-def test_what_is_folded_lies_in_the_database_itself_and_only_in_it(store, path):
-    remember(store, load(store, films(1)), "k", os.urandom(50_000))
-    before = path.stat().st_size
-    store.fold()
-    assert path.stat().st_size > before + 50_000
-    store.close()
-    store.fold()
-
-
-def test_a_writer_is_idle_after_a_batch_behind_which_nothing_waits(store):
-    story = []
-    job = load(store, films(3))
-    with Writer(lambda batch: story.append(len(batch)), batch_size=1, when_idle=lambda: story.append("idle")) as writer:
-        writer.put(Outcome(next(store.todo(job.id)), "not_found"))
-        until(lambda: story == [1, "idle"])
 
 
 def test_ten_threads_that_recall_from_an_empty_store_open_no_connections(store):

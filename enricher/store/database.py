@@ -8,7 +8,6 @@ Rule 3: a reader borrows a connection and gives it back. There are as many as ev
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import threading
 import time
@@ -170,12 +169,6 @@ class Database:
                 raise StoreError(f"{self.path}: the store is closed")
             with self._told(), self._writer.atomic("IMMEDIATE"):
                 yield self._writer
-
-    def fold(self) -> None:
-        """Write what is in the `-wal` file into the database, as far as nobody reads it (a passive checkpoint)."""
-        with self._writing, contextlib.suppress(sqlite3.Error):
-            if not self._closed:
-                self._writer.raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
         """Wait for the transaction under way and close every connection. May be called again."""

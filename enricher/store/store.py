@@ -347,12 +347,6 @@ class Store:
         if self._commits % COMMITS_BETWEEN_PRUNES == 0:
             self.prune_answers()
 
-    def fold(self) -> None:
-        """Move what was committed from the `-wal` file into the database, and onto the disk: what is done while nobody
-        waits need not be done at the end. Failing to is no failure; it is done sooner or later.
-        """
-        self._database.fold()
-
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def recall(self, key: str) -> StoredAnswer | None:

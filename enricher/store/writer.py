@@ -28,8 +28,7 @@ Commit = Callable[[Sequence[Outcome]], object]
 class Writer:
     """Commits outcomes on a thread of its own: `Writer(lambda batch: store.commit(job_id, batch, pipeline))`.
 
-    `commit` and `on_committed` are called on that thread, with batches in the order of `put`; `when_idle` too, after a
-    batch behind which nothing was waiting.
+    `commit` and `on_committed` are called on that thread, with batches in the order of `put`.
     """
 
     def __init__(
@@ -37,14 +36,12 @@ class Writer:
         commit: Commit,
         *,
         on_committed: Callable[[list[Outcome]], object] | None = None,
-        when_idle: Callable[[], object] | None = None,
         batch_size: int = BATCH_SIZE,
         linger_s: float = LINGER_S,
         most_waiting: int = MOST_WAITING,
     ) -> None:
         self._commit = commit
         self._on_committed = on_committed
-        self._when_idle = when_idle
         self._batch_size = min(batch_size, most_waiting)
         self._linger_s = linger_s
         self._most_waiting = most_waiting
@@ -113,8 +110,6 @@ class Writer:
                 self._commit(batch)
                 if self._on_committed is not None:
                     self._on_committed(batch)
-                if self._when_idle is not None and not self._waiting and not self._closing:
-                    self._when_idle()
         except BaseException as failure:  # noqa: BLE001 - it is raised again, in the producers' threads
             with self._work:
                 self._failure = failure
