@@ -54,6 +54,7 @@ class Tally:
     last_answer: float | None = None
     latency_sum_s: float = 0.0
     late_sum_s: float = 0.0
+    spun_s: float = 0.0
     by_status: Counter[int] = field(default_factory=Counter)
     by_kind: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -113,6 +114,7 @@ class Tally:
             "last_answer": self.last_answer,
             "latency_sum_s": self.latency_sum_s,
             "late_sum_s": self.late_sum_s,
+            "spun_s": self.spun_s,
             "quotas": [
                 {
                     "quota": str(quota),

@@ -10,16 +10,9 @@ that the loop got round to it.
 On waiting precisely: `asyncio.sleep` is never early, and late by up to a millisecond (epoll counts in them), by what the
 loop has to do, and by what an idle core needs to wake up: 1.4 ms in the mean for one request at a time (175 ms each, on a
 virtual machine of two cores). So: sleep until 2 ms before, then yield to the loop until due, which is within 0.04 ms.
-But that burns a core. Below 20 ms at most `MOST_SPINNING` requests do it at a time and the others sleep plainly. Above,
-one does, and then nobody for four times as long: those that are due with it find the loop awake. `late_sum_s` tells by
-how much answers were late in all, so that nobody has to believe this paragraph.
-
-Control routes (never counted, delayed or harmed, and without a key):
-
-    GET  /_stats[?detail=1][&moments=1]     the counts (tally.py)
-    POST /_control {"latency": "1s", …}     change options (behaviour.py); besides: "outage": "503" | "reset" (from
-                                            now on) | "off", and "pause": true (hold admitted requests) | false
-    POST /_reset                            zero the counts, forget attempts and the quota's past, restart its clock
+But that burns a core, so at most `MOST_SPINNING` requests do it at a time; the others find the loop awake meanwhile, and
+are punctual with them. Nobody is favoured: lock-step clients and streaming ones are answered as late as each other.
+`late_sum_s` tells by how much answers were late in all, `spun_s` for how long somebody spun.
 """
 
 from __future__ import annotations
@@ -39,10 +32,8 @@ from .tally import QuotaKeeper, Tally, Visits
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-PRECISE_BELOW_S = 0.020
 SPIN_S = 0.002
 MOST_SPINNING = 8
-REST_S = 4 * SPIN_S
 
 HTML_PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head>"
@@ -75,7 +66,7 @@ class World:
         self._running = asyncio.Event()
         self._running.set()
         self._spinning = 0
-        self._spun_until = 0.0
+        self._spun_from = 0.0
         self.reset()
 
     def reset(self) -> None:
@@ -173,22 +164,22 @@ class World:
         """Wait until `due`. Returns by how many seconds it was missed (late is positive)."""
         if (left := due - time.monotonic()) > SPIN_S:
             await asyncio.sleep(left - SPIN_S)
-        if self._may_spin(left):
-            self._spinning += 1
-            try:
-                while time.monotonic() < due:  # noqa: ASYNC110 - to spin is the point, see the head
-                    await asyncio.sleep(0)
-            finally:
-                self._spinning -= 1
-                self._spun_until = time.monotonic()
-        elif (left := due - time.monotonic()) > 0:
-            await asyncio.sleep(left)
+        if self._spinning >= MOST_SPINNING:
+            if (left := due - time.monotonic()) > 0:
+                await asyncio.sleep(left)
+            return time.monotonic() - due
+        tally = self.tally
+        if not self._spinning:
+            self._spun_from = time.monotonic()
+        self._spinning += 1
+        try:
+            while time.monotonic() < due:  # noqa: ASYNC110 - to spin is the point, see the head
+                await asyncio.sleep(0)
+        finally:
+            self._spinning -= 1
+            if not self._spinning:
+                tally.spun_s += time.monotonic() - self._spun_from
         return time.monotonic() - due
-
-    def _may_spin(self, latency_s: float) -> bool:
-        if latency_s < PRECISE_BELOW_S:
-            return self._spinning < MOST_SPINNING
-        return not self._spinning and time.monotonic() - self._spun_until > REST_S
 
     async def _ask(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:

@@ -65,39 +65,30 @@ class Database:
         self._idle: list[Connected] = []
         self._writing = threading.Lock()
         self._closed = False
-        is_new = self._refuse_what_is_no_database()
+        self._refuse_what_is_no_database()
         with self._told():
-            if not is_new:
-                self._refuse_what_is_not_ours(schema.version(steps))
             self._writer = self._open_writer(steps)
 
     # ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _refuse_what_is_no_database(self) -> bool:
-        """Returns whether there is no such file yet: nobody's."""
+    def _refuse_what_is_no_database(self) -> None:
         try:
             if not self.path.parent.is_dir():
                 raise StoreError(f"{self.path}: the folder {self.path.parent} does not exist; create it first")
             if self.path.is_dir():
                 raise StoreError(f"{self.path}: this is a folder; name a database file")
-            if not self.path.exists():
-                return True
-            with self.path.open("rb") as file:
-                header = file.read(len(_SQLITE_HEADER))
-            if header and header != _SQLITE_HEADER:
-                raise self._refusal(sqlite3.SQLITE_NOTADB)
+            if self.path.exists():
+                with self.path.open("rb") as file:
+                    header = file.read(len(_SQLITE_HEADER))
+                if header and header != _SQLITE_HEADER:
+                    raise self._refusal(sqlite3.SQLITE_NOTADB)
         except OSError:
             raise self._refusal(sqlite3.SQLITE_CANTOPEN) from None
-        return False
 
-    def _refuse_what_is_not_ours(self, newest: int) -> None:
-        probe = self._connect("rw")
-        try:
-            with probe.atomic():  # one moment: another process may be making the tables just now
-                owner, found = int(probe.pragma("application_id")), int(probe.pragma("user_version"))
-                empty = not probe.raw.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        finally:
-            probe.close()
+    def _refuse_what_is_not_ours(self, writer: Connected, newest: int) -> None:
+        with writer.atomic():  # one moment: another process may be making the tables just now
+            owner, found = int(writer.pragma("application_id")), int(writer.pragma("user_version"))
+            empty = not writer.raw.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if owner != schema.APPLICATION_ID and not (empty and owner == 0 and found == 0):
             raise StoreError(f"{self.path}: this database belongs to another program; name another file")
         if found > newest:
@@ -109,6 +100,7 @@ class Database:
     def _open_writer(self, steps: Sequence[schema.Step]) -> Connected:
         writer = self._connect("rwc")
         try:
+            self._refuse_what_is_not_ours(writer, schema.version(steps))
             # Two processes that turn a new file to WAL at once: SQLite refuses one of them without waiting.
             deadline = time.monotonic() + self._busy_timeout_ms / 1000
             while True:

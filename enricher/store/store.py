@@ -377,7 +377,8 @@ class Store:
         if now < self._look_again_at:
             return False
         self._look_again_at = now + LOOK_AGAIN_S
-        self._has_answers = self._look_for_answers()
+        if self._look_for_answers():  # never the other way: a commit, or `close`, may have come in between
+            self._has_answers = True
         return self._has_answers
 
     def _look_for_answers(self) -> bool:

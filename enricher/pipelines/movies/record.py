@@ -132,7 +132,7 @@ def _cast(details: Mapping[str, Any]) -> list[dict[str, Any]]:
     cast = _objects(_part(details, "credits").get("cast"))
     # The order of credits; an entry without one comes last. The sort keeps the answer's order among equals.
     orders: list[Any] = [entry.get("order") for entry in cast]
-    if set(map(type, orders)) != {int} or min(orders) < 0:
+    if set(map(type, orders)) != {int} or not 0 <= min(orders) <= max(orders) < 2**63:
         cast.sort(key=lambda entry: math.inf if (order := _count(entry.get("order"))) is None else order)
     elif orders != sorted(orders):
         cast.sort(key=itemgetter("order"))
