@@ -1,1 +1,1 @@
-"""How fast: the micro suite (pytest-benchmark) of what every request passes through."""
+"""Measuring: scenarios, baselines, runs and reports (`python -m benchmarks`), promises in figures, and a micro suite."""

@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from .runner import Options, Progress
 from .runs import Measurement, Run, UnreadableRun, read
 from .scenarios import ALL, BY_NAME, Scenario
 from .summary import Summary, summarise
+from .verdicts import MARGIN
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / ".bench"
@@ -127,7 +129,8 @@ def run(names: tuple[str, ...], quick: bool, rounds: int | None, out: Path | Non
     codes = set()
     for scenario in scenarios:
         count = rounds or (max(1, -(-scenario.rounds // 2)) if quick else scenario.rounds)
-        options = Options(count, words["seed"], words["modes"], words["margin"], _command(), words["slowed"])
+        options = Options(count, words["seed"], words["modes"], words["margin"], slowed=words["slowed"])
+        options = replace(options, command=_command(scenario.name, options, words["time_scale"]))
         done = _measure(scenario.scaled(words["time_scale"] or scenario.time_scale), options)
         codes.add(_report(done, out))
         if done.interrupted:
@@ -135,15 +138,21 @@ def run(names: tuple[str, ...], quick: bool, rounds: int | None, out: Path | Non
     return max(codes)
 
 
-def _command() -> str:
-    """The words that repeat this run."""
-    return shlex.join(["scripts/bench", *sys.argv[1:]])
+def _command(scenario: str, options: Options, time_scale: float | None) -> str:
+    """The words that repeat this run. No folder: that of a report is its reader's business."""
+    words = ["scripts/bench", scenario, "--rounds", str(options.rounds)]
+    words += [] if options.modes is None else ["--modes", ",".join(options.modes)]
+    words += ["--seed", str(options.seed)] if options.seed else []
+    words += [] if time_scale is None else ["--time-scale", f"{time_scale:g}"]
+    words += [] if options.margin == MARGIN else ["--margin", f"{100 * options.margin:g}%"]
+    words += [word for name, share in options.slowed.items() for word in ("--inject", f"{name}={100 * share:g}%")]
+    return shlex.join(words)
 
 
 def _measure(scenario: Scenario, options: Options) -> Run:
     STDERR.print(f"[bold]{scenario.name}[/]: {scenario.meaning}", highlight=False)
     STDERR.print(f"{options.rounds} rounds, {_forecast(scenario, options)} or less.", highlight=False)
-    with STDERR.status("starting …") as status:
+    with STDERR.status("starting …", refresh_per_second=1) as status:
         return runner.measure(scenario, options, lambda progress: status.update(_progress(progress)))
 
 
@@ -247,7 +256,7 @@ def tune_slots(api_latency: str | None, base_url: str | None, rate: str, quick: 
     assert api_latency is not None
     Latency.parse(api_latency)
     quota = "none" if rate == "none" else str(Quota.parse(rate))
-    done = _measure(tune.sweep(api_latency, quota), tune.options(quick, seed, _command()))
+    done = _measure(tune.sweep(api_latency, quota), tune.options(quick, seed))
     if done.interrupted:
         return INTERRUPTED
     summary = summarise(done)

@@ -46,6 +46,7 @@ def comparable(one: Run, other: Run) -> list[str]:
         ("time scale", one.time_scale, other.time_scale),
         ("state", one.state, other.state),
         ("size of an answer", one.item_bytes, other.item_bytes),
+        ("slow-down on purpose", dict(one.slowed), dict(other.slowed)),
         ("number of points", len(one.points), len(other.points)),
     ]
     alike = len(one.points) == len(other.points)

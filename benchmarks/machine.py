@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("aiohttp", "requests", "urllib3", "peewee", "cachetools")
+LIBRARIES = (
+    *("aiohttp", "requests", "urllib3", "peewee", "cachetools"),
+    *("aiolimiter", "httpx", "ratelimit", "requests-futures", "scrapy"),
+)
 FOREIGN_CORES = 0.1
 """Load of others above this, in cores, makes a round worth repeating."""
 
@@ -37,6 +41,19 @@ def pin(core: int) -> None:
     """Keep this process on one processor, where the system can."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
+
+
+@contextmanager
+def pinned(core: int | None) -> Iterator[None]:
+    """Keep this process on one processor for a while; on any where `core` is None."""
+    before = cores()
+    if core is not None:
+        pin(core)
+    try:
+        yield
+    finally:
+        if core is not None and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, before)
 
 
 @dataclass(frozen=True, slots=True)

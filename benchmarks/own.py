@@ -61,6 +61,7 @@ def work(mode: Any, task: Task, clock: Clock, stop_after: int | None = None) -> 
             mode=mode,
             slots=task.slots,
             store=store,
+            chance=lambda: 0.5,  # a back-off that is drawn would be noise between a mode and its control
             observe=lambda one: clock.add(one.ready_at, one.granted_at, one.sent_at, one.done_at),
         ) as engine:
             tally = Tally()

@@ -14,6 +14,7 @@ when the pipe to their standard input closes, even after kill -9 of this process
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -37,11 +38,14 @@ from .bounds import Strict, Work, bound_s, ideal_s
 from .runs import MOST_STAMPS, TICK_S, Measurement, Percentiles, Run, Stamps
 from .scenarios import Scenario
 from .task import LIST, Task, requests_of, write_list
-from .verdicts import MARGIN, percent
+from .verdicts import MARGIN
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = 5
 """A subject that takes so many times as long as the reference runs in so many times fewer rounds."""
+
+SEEDS = 1_000
+"""So far apart are the rounds' seeds of two runs with neighbouring `--seed`s."""
 
 MOST_REPEATS = 2
 LEAST_FOREIGN_S = 0.5
@@ -86,7 +90,7 @@ def measure(scenario: Scenario, options: Options, watch: Callable[[Progress], No
 
     :raises RuntimeError: if the simulated API does not start.
     """
-    began, started = time.monotonic(), datetime.now(UTC)
+    began, started, commit = time.monotonic(), datetime.now(UTC), _commit()
     found: list[Measurement] = []
     interrupted = False
     try:
@@ -94,12 +98,14 @@ def measure(scenario: Scenario, options: Options, watch: Callable[[Progress], No
             for one in _rounds(world, options):
                 found.append(one)
                 watch(Progress(one, len(found), _most(scenario, options)))
-    except KeyboardInterrupt:
-        interrupted = True
+    except (KeyboardInterrupt, OSError, RuntimeError) as error:
+        if not found and not isinstance(error, KeyboardInterrupt):
+            raise
+        interrupted = True  # what was measured is kept, whatever ended it
     who = {name: None for point in range(len(scenario.points)) for name in _who(scenario, point, options)}
     return Run(
         scenario=scenario.name,
-        meaning=" ".join([scenario.meaning, *_confession(options.slowed)]),
+        meaning=scenario.meaning,
         kind=scenario.kind,
         points=scenario.points,
         subjects=tuple(map(subjects.subject, who)),
@@ -111,27 +117,38 @@ def measure(scenario: Scenario, options: Options, watch: Callable[[Progress], No
         state=scenario.state,
         item_bytes=scenario.item_bytes,
         command=options.command,
-        commit=_commit(),
+        commit=commit if commit == _commit() else f"{commit} to {_commit()}",
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         took_s=round(time.monotonic() - began, 1),
         interrupted=interrupted,
+        absent=tuple(_absent(scenario, options)),
+        slowed=dict(options.slowed),
         machine=machine.description(),
         measurements=tuple(found),
     )
 
 
-def _confession(slowed: Mapping[str, float]) -> list[str]:
-    return [f"On purpose, {name} was made {percent(share)} slower." for name, share in slowed.items()]
-
-
 def _who(scenario: Scenario, point: int, options: Options) -> list[str]:
-    """Who runs at a point: who is wanted, and has its library here. The control comes along with the mode it is of."""
+    """Who runs at a point: who is wanted, and has its library here. The control comes last, so that half of the rounds and
+    all who run in them lie between it and the mode that it is.
+    """
+    return [name for name in _wanted(scenario, point, options) if not subjects.missing(name)]
+
+
+def _wanted(scenario: Scenario, point: int, options: Options) -> list[str]:
     wanted = scenario.who(point)
     if options.modes is not None:
-        chosen = {*options.modes, *([subjects.CONTROL] if "threaded" in options.modes else [])}
         # A mode that is asked for by name is measured everywhere, whether the scenario would or not.
-        wanted = (*(name for name in wanted if name in chosen), *(name for name in options.modes if name not in wanted))
-    return [name for name in wanted if not subjects.missing(name)]
+        wanted = tuple(dict.fromkeys([*(name for name in wanted if name in options.modes), *options.modes]))
+        if "threaded" in options.modes and point == scenario.headline:
+            wanted = (*wanted, subjects.CONTROL)
+    names = list(dict.fromkeys(wanted))
+    return sorted(names, key=lambda name: name == subjects.CONTROL)
+
+
+def _absent(scenario: Scenario, options: Options) -> list[str]:
+    wanted = [name for point in range(len(scenario.points)) for name in _wanted(scenario, point, options)]
+    return [name for name in dict.fromkeys(wanted) if subjects.missing(name)]
 
 
 def forecast_s(scenario: Scenario, options: Options, start_s: float) -> float:
@@ -161,7 +178,7 @@ def _rounds(world: _World, options: Options) -> Iterator[Measurement]:
     first = _who(scenario, scenario.headline, options)[:1]
     for name in first:
         shortest = min(range(len(scenario.points)), key=lambda at: scenario.points[at].items)
-        yield replace(world.measure(name, shortest, 0, 0, options.seed), round=-1, discarded=WARM_UP)
+        yield replace(world.measure(name, shortest, 0, 0, SEEDS * options.seed), round=-1, discarded=WARM_UP)
     walls: dict[tuple[int, str], float] = {}
     for number in range(options.rounds):
         for point in range(len(scenario.points)):
@@ -171,8 +188,9 @@ def _rounds(world: _World, options: Options) -> Iterator[Measurement]:
             for order, name in enumerate(who if number % 2 == 0 else reversed(who)):
                 if _is_slow(walls, point, name) and number % SLOW and number != options.rounds - 1:
                     continue
-                for one in _quiet(world, name, point, number, order, options.seed + number):
-                    walls.setdefault((point, name), one.wall_s)
+                for one in _quiet(world, name, point, number, order, SEEDS * options.seed + number):
+                    if one.counts:
+                        walls.setdefault((point, name), one.wall_s)
                     yield one
 
 
@@ -216,6 +234,7 @@ class _World:
             cpu=cores[0] if len(cores) > 1 else None,
         )
         with (
+            machine.pinned(cores[0] if len(cores) > 1 else None),
             tempfile.TemporaryDirectory(prefix="enricher-bench-") as name,
             running_simulator(behaviour) as api,
         ):
@@ -237,11 +256,12 @@ class _World:
             stats = self.api.stats(detail=True, moments=bool(quota))
         finally:
             shutil.rmtree(folder)
-        behaviour = Behaviour.of(latency=point.latency, seed=seed)
-        facts = _counted(facts, stats, self._work(name, at, behaviour, set(stats["requests_by_identity"])))
-        if "problem" in told:
-            return replace(facts, problem=told["problem"])
-        foreign = machine.foreign_cores(before, after) if told["wall_s"] >= LEAST_FOREIGN_S else None
+        behaviour = Behaviour.of(latency=point.latency, faults=point.faults, seed=seed)
+        work, unknown = self._work(name, at, behaviour, set(stats["requests_by_identity"]))
+        facts = _counted(facts, stats, work, fresh=self.scenario.state == "fresh")
+        if "problem" in told or unknown:
+            return replace(facts, problem=told.get("problem") or f"it asked what nobody needs: {unknown[0]}")
+        foreign = machine.foreign_cores(before, after) if after.at - before.at >= LEAST_FOREIGN_S else None
         return _told(facts, told, stats, foreign)
 
     def _task(self, at: int, folder: Path) -> Task:
@@ -286,7 +306,7 @@ class _World:
         try:
             told: dict[str, Any] = json.loads(output)
         except ValueError:
-            last = errors.strip().rpartition("\n")[2][:200]
+            last = errors.strip().rpartition("\n")[2].replace(str(self.folder), "…").replace(str(ROOT), "…")[:200]
             return {"problem": f"the client failed: {last or 'it said nothing'}"}
         return told
 
@@ -313,16 +333,29 @@ class _World:
             raise RuntimeError(f"could not prepare {self.scenario.name}: {told['problem']}")
         return folder
 
-    def _work(self, name: str, at: int, behaviour: Behaviour, seen: set[str]) -> Work:
-        """What the API was asked for, as the bounds need it: what was known before costs nobody anything."""
+    def _work(self, name: str, at: int, behaviour: Behaviour, seen: set[str]) -> tuple[Work, list[str]]:
+        """What the API was asked for, as the bounds need it, and what it should not have been asked for.
+
+        What was known before costs nobody anything. An attempt that fails takes its latency, and is followed by another.
+        """
         point = self.scenario.points[at]
-        rows = requests_of(self.scenario.kind, point.items, self.scenario.item_bytes)
-        records = [tuple(behaviour.latency_s(one) for one in row if one in seen) for row in rows]
+        rows = list(requests_of(self.scenario.kind, point.items, self.scenario.item_bytes))
+        records = [tuple(one_s for one in row if one in seen for one_s in _attempts_s(behaviour, one)) for row in rows]
         quotas = []
         if point.quota != "none":
             parsed = StrictQuota.parse(point.quota)
             quotas.append(Strict(parsed.limit, parsed.period_s))
-        return Work(list(filter(None, records)), 1 if name == "sequential" else point.slots, quotas)
+        work = Work(list(filter(None, records)), 1 if name == "sequential" else point.slots, quotas)
+        return work, sorted(seen.difference(*rows))
+
+
+def _attempts_s(behaviour: Behaviour, request: str) -> Iterator[float]:
+    """The latencies of a request's attempts, up to the one that is answered well."""
+    latency_s = behaviour.latency_s(request)
+    for attempt in itertools.count(1):
+        yield latency_s
+        if behaviour.fault(request, attempt) is None:
+            return
 
 
 def _outputs(child: subprocess.Popen[str], patience_s: float) -> tuple[str, str]:
@@ -354,7 +387,7 @@ def _least_s(scenario: Scenario, at: int, slots: int) -> float:
     return max(requests * mean_s / slots, quota_s, cost_s)
 
 
-def _counted(facts: Measurement, stats: dict[str, Any], work: Work) -> Measurement:
+def _counted(facts: Measurement, stats: dict[str, Any], work: Work, *, fresh: bool) -> Measurement:
     """What the API counted, and what its latencies allow."""
     quotas = stats["quotas"]
     moments = stats.get("moments", [])
@@ -364,6 +397,8 @@ def _counted(facts: Measurement, stats: dict[str, Any], work: Work) -> Measureme
         bound_s=bound_s(work) if work.records else 0.0,
         ideal_s=ideal_s(work),
         requests=stats["arrivals"],
+        expected=work.requests if fresh else None,
+        late_ms=1000 * stats["late_sum_s"] / max(1, stats["answered"]),
         connections=stats["connections_opened"],
         most_in_flight=stats["most_in_flight"],
         rejected=stats["rejected"],
@@ -383,7 +418,7 @@ def _told(facts: Measurement, told: dict[str, Any], stats: dict[str, Any], forei
         **{name: told[name] for name in plain},
         wait_ms=told["wait_ms"] and Percentiles(**told["wait_ms"]),
         service_ms=told["service_ms"] and Percentiles(**told["service_ms"]),
-        server_share=stats["cpu_s"] / told["wall_s"],
+        server_share=max(0.0, stats["cpu_s"] - stats["spun_s"]) / told["wall_s"],
         foreign_cores=foreign,
         stamps=stamps,
     )

@@ -9,13 +9,16 @@ One file a scenario, JSON, version 1. A reader refuses a version that it does no
     points              name, items, slots, latency, quota, faults: what every subject of a point meets
     subjects            name, ours, about, control_of: who was measured
     rounds, seed, margin, command, commit, started, took_s, interrupted
+    absent              who was to be measured and lacks its library here
+    slowed              who was made slower on purpose, and by which share
     machine             system, processor, cores, python, libraries (`machine.description`)
     measurements        one object for each client process, with every field of `Measurement`
 
 Seconds are seconds, `_ms` milliseconds, `_mib` MiB. `stamps` holds four lists, one entry for each attempt in the order of
-their ends: ready, granted, sent, done, in tenths of a millisecond since the work began. `arrivals` holds the moments at
-which the API saw requests, tenths of a millisecond since the first. Both are empty above `MOST_STAMPS` requests: the
-percentiles beside them are always of all.
+their ends: ready, granted, sent, done, in tenths of a millisecond since the work began; empty above `MOST_STAMPS`
+requests, the percentiles beside them are always of all. `arrivals` holds the moments at which an API with a quota saw its
+first `MOST_STAMPS` requests, tenths of a millisecond since the first of them. The control's pair is under
+`summary.control`, not among `summary.ratios`.
 """
 
 from __future__ import annotations
@@ -90,8 +93,9 @@ class Measurement:
 
     point, round, order, seed    where it belongs: index of the point, round from 0, place in its round, the API's seed
     subject                      name of the subject
-    wall_s                       from the first line of work to the finished table; interpreter and imports apart
-    bound_s, ideal_s             of this round's latencies, slots and quota (`bounds`)
+    wall_s                       from the first line of work until all is stored; interpreter, imports and export apart
+    bound_s, ideal_s             of this round's latencies, failed attempts included, slots and quota (`bounds`)
+    expected                     how many requests it takes, failed attempts included; None where it depends
     cpu_s                        user and system time of the client for the work
     peak_mib, import_mib         VmHWM at the end, and before the work when all was imported
     requests, connections, most_in_flight, rejected, faults
@@ -101,7 +105,8 @@ class Measurement:
     output                       sha256 of the output's facts
     export                       sha256 of the exported file, of our modes
     wait_ms, service_ms          waiting for the permit, and from sending to the whole answer
-    server_share                 how busy the API was, of one core
+    server_share                 how busy the API was, of one core, waiting precisely apart
+    late_ms                      by how much its answers were late in the mean
     foreign_cores                how many cores were busy with other things; None where nobody knows
     problem                      why this measurement says nothing, "" where it does
     discarded                    why it was done again, "" where it counts
@@ -119,6 +124,7 @@ class Measurement:
     peak_mib: float | None = None
     import_mib: float | None = None
     requests: int = 0
+    expected: int | None = None
     connections: int = 0
     most_in_flight: int = 0
     rejected: int = 0
@@ -131,6 +137,7 @@ class Measurement:
     wait_ms: Percentiles | None = None
     service_ms: Percentiles | None = None
     server_share: float = 0.0
+    late_ms: float = 0.0
     foreign_cores: float | None = None
     problem: str = ""
     discarded: str = ""
@@ -164,6 +171,8 @@ class Run:
     started: str = ""
     took_s: float = 0.0
     interrupted: bool = False
+    absent: tuple[str, ...] = ()
+    slowed: Mapping[str, float] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     measurements: tuple[Measurement, ...] = ()
 
@@ -206,13 +215,14 @@ def read(path: Path) -> Run:
 
 def _run(whole: Mapping[str, Any]) -> Run:
     scenario = whole["scenario"]
-    plain = ("rounds", "seed", "margin", "command", "commit", "started", "took_s", "interrupted", "machine")
+    plain = ("rounds", "seed", "margin", "command", "commit", "started", "took_s", "interrupted", "slowed", "machine")
     return Run(
         scenario=scenario["name"],
         **{name: scenario[name] for name in _SCENARIO},
         points=tuple(Point(**one) for one in whole["points"]),
         subjects=tuple(Subject(**one) for one in whole["subjects"]),
         **{name: whole[name] for name in plain},
+        absent=tuple(whole["absent"]),
         measurements=tuple(map(_measurement, whole["measurements"])),
     )
 

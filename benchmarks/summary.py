@@ -1,13 +1,15 @@
 """What follows from a run: a row for each subject, a ratio for each pair, the verdict, and what to doubt.
 
-Correctness comes first. A mode of ours must give the right table, the same file and the same number of requests as the
-others, over no more connections than slots, without an unexpected rejection; of a baseline only the table is judged.
+Correctness comes first. A mode of ours must give the right table and the same file as the others, with exactly the requests
+that it takes, over no more connections than slots and broken connections, without a rejection; of a baseline only the table
+is judged.
 What fails that is INVALID: it has no figures to compare, and no ratio. Nor is there a verdict where the control, a mode
 measured twice, did not come out as itself.
 
 A ratio is one subject's wall time over that of `threaded` in the same round. Both the difference and the equivalence are
 read off its one 95 % interval (`verdicts`): at five to ten rounds a bootstrap's 95 % covers 91 to 95, which is what the
-two one-sided tests of an equivalence at 5 % would ask for at least.
+two one-sided tests of an equivalence at 5 % would ask for at least. Below five rounds no bootstrap can cover that: then
+the ends are those of all rounds, a difference is one that each of them shows, and no equivalence is claimed.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from .verdicts import CONTROL_MARGIN, Interval, control_holds, interval, percent
 
 REFERENCE = "threaded"
 """Whom the others are compared to."""
+
+LATE_MS = 1.0
+"""An API whose answers are later than this in the mean is charged to who waits for them."""
 
 MOST_SERVER_SHARE = 0.5
 """An API that is busier than this, of its core, measures itself."""
@@ -59,6 +64,7 @@ class Row:
     wait_ms: Percentiles | None = None
     service_ms: Percentiles | None = None
     server_share: float = 0.0
+    late_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +79,18 @@ class Ratio:
 
     @property
     def equivalent(self) -> bool:
-        """Whether the whole interval lies within the margin around 1."""
-        return max(abs(self.ratio.low - 1), abs(self.ratio.high - 1)) <= self.margin
+        """Whether the whole interval lies within the margin around 1, and the rounds are enough to say so."""
+        return self.rounds >= FEW_ROUNDS and max(abs(self.ratio.low - 1), abs(self.ratio.high - 1)) <= self.margin
 
     @property
     def verdict(self) -> str:
-        """In plain words. One round alone decides nothing: it has no interval."""
-        if self.rounds < 2:  # a single value is its own interval
-            return f"{self.of} against {self.to} is not decided; more rounds are needed"
-        return verdict(self.of, self.to, self.ratio, self.margin)
+        """In plain words."""
+        low, high = self.ratio.low, self.ratio.high
+        if self.rounds >= FEW_ROUNDS:
+            return verdict(self.of, self.to, self.ratio, self.margin)
+        if self.rounds > 1 and (low > 1 or high < 1):
+            return f"{verdict(self.of, self.to, self.ratio, 0.0)} in each of {self.rounds} rounds"
+        return f"{self.of} against {self.to} is not decided; more rounds are needed"
 
     @property
     def statement(self) -> str:
@@ -95,6 +104,10 @@ class Ratio:
                 f"difference {100 * (self.ratio.median - 1):+.1f} % in one round: no interval, and nothing is decided"
             )
         low, mid, high = (100 * (end - 1) for end in (self.ratio.low, self.ratio.median, self.ratio.high))
+        if self.rounds < FEW_ROUNDS:
+            return (
+                f"difference {mid:+.1f} % ({low:+.1f} to {high:+.1f} in {self.rounds} rounds: too few for an interval)"
+            )
         farther = max(abs(low), abs(high))
         same = "equivalent within" if self.equivalent else "not equivalent: the interval reaches"
         difference = f"difference {mid:+.1f} % (95 %: {low:+.1f} to {high:+.1f})"
@@ -186,7 +199,9 @@ def _point(run: Run, index: int, margin: float) -> PointSummary:
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What our modes must have in common, round by round: the number of requests and the exported file."""
+    """What our modes must have in common, round by round: the exported file, and the number of requests, where it is not
+    known what it takes (`Measurement.expected`).
+    """
 
     requests: int | None
     export: str
@@ -214,10 +229,11 @@ def _row(subject: Subject, its: Sequence[Measurement], shared: dict[int, _Shared
         "fullest": _of(its, lambda one: one.fullest, max),
         "wrong": sum(one.wrong for one in its),
         "server_share": max(one.server_share for one in its),
+        "late_ms": median(one.late_ms for one in its),
     }
     if problem:
         return Row(subject, valid=False, problem=problem, rounds=len(its), **counts)
-    requests = all(one.requests for one in its)
+    admitted = [one.requests - one.rejected for one in its]  # to be rejected is cheap, and no work
     return Row(
         subject,
         valid=True,
@@ -227,7 +243,9 @@ def _row(subject: Subject, its: Sequence[Measurement], shared: dict[int, _Shared
         bound_s=median(one.bound_s for one in its),
         of_bound=_share([one.bound_s for one in its], its),
         of_ideal=_share([one.ideal_s for one in its], its),
-        cpu_ms_per_request=median(1000 * one.cpu_s / one.requests for one in its) if requests else None,
+        cpu_ms_per_request=median(1000 * one.cpu_s / count for one, count in zip(its, admitted, strict=True))
+        if all(admitted)
+        else None,
         peak_mib=_of(its, lambda one: one.peak_mib, median),
         import_mib=_of(its, lambda one: one.import_mib, median),
         quota_used=_of(its, lambda one: one.quota_used, median),
@@ -247,8 +265,11 @@ def _problem(subject: Subject, one: Measurement, shared: _Shared, point: Point) 
         return f"{one.wrong} of {point.items} rows are wrong or lost"
     if not subject.ours:
         return ""
-    if one.connections > point.slots:
-        return f"{one.connections} connections for {point.slots} slots"
+    slots = 1 if subject.name == "sequential" else point.slots
+    if one.connections > slots + one.faults:  # a fault may break one
+        return f"{one.connections} connections for {slots} slots"
+    if one.expected is not None and one.requests != one.expected:
+        return f"{one.requests} requests where it takes {one.expected}"
     if one.requests != shared.requests:
         return f"{one.requests} requests where the other modes sent {shared.requests}"
     if one.export != shared.export:
@@ -297,7 +318,7 @@ def _verdict(run: Run, headline: PointSummary, measured: bool) -> str:
     if not measured:
         return "Nothing valid was measured."
     where = f"{run.scenario}, {headline.point.name}" if headline.point.name else run.scenario
-    if not headline.control_holds and headline.control is None:
+    if not headline.control_holds and headline.control is None and any(not row.valid for row in headline.rows):
         return f"{where}: no verdict. The control, or {REFERENCE} itself, is INVALID."
     if not headline.control_holds:
         return f"{where}: no verdict. The control did not come out as itself, so the machine was not quiet enough."
@@ -353,6 +374,17 @@ def _warnings(run: Run, points: Sequence[PointSummary]) -> list[str]:
             f"Other programs used more than {FOREIGN_CORES} cores in {len(loaded)} of {len(rounds)} rounds, and still did"
             " when those were repeated. Close them and run again."
         )
+    late = max((row.late_ms for point in points for row in point.rows), default=0.0)
+    if late > LATE_MS:
+        found.append(
+            f"The API's answers came {late:.1f} ms late in the mean. Use a machine with a core to spare for it."
+        )
+    if run.absent:
+        found.append(
+            f"Not measured: {', '.join(run.absent)}. scripts/bench installs what they need; run it from there."
+        )
+    for name, share in run.slowed.items():
+        found.append(f"On purpose, {name} was made {percent(share)} slower. Run without --inject for true figures.")
     again = sum(bool(one.discarded) and one.round >= 0 for one in run.measurements)  # the warm-up has no round
     if again:
         found.append(
@@ -414,6 +446,8 @@ def _row_json(row: Row) -> dict[str, Any]:
         "fullest": row.fullest,
         "quota_used": row.quota_used,
         "wrong": row.wrong,
+        "server_share": row.server_share,
+        "late_ms": row.late_ms,
         "wait_p99_ms": row.wait_ms and row.wait_ms.p99,
         "service_p50_ms": row.service_ms and row.service_ms.p50,
         "service_p95_ms": row.service_ms and row.service_ms.p95,

@@ -6,6 +6,7 @@ pytest benchmarks/ --benchmark-only      with figures; `pytest-benchmark compare
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import random
@@ -20,10 +21,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from enricher.core.exchange import Rules, enrich_item
 from enricher.core.gate import GO, Gate, Health, Ticket
 from enricher.core.rehearsal import Rehearsal
+from enricher.export import write_export
 from enricher.memory import Memory
-from enricher.model import Item, Learnt, Lifetime, Outcome, Remembered, Request, Response, Service, Window
+from enricher.model import ExportRow, Item, Learnt, Lifetime, Outcome, Remembered, Request, Response, Service, Window
+from enricher.pipelines.movies.matching import film_of, rank, wanted
 from enricher.pipelines.movies.pipeline import movies, typical
-from enricher.pipelines.movies.record import movie_record
+from enricher.pipelines.movies.record import COLUMNS, movie_record
+from enricher.simulator.generated import Titles
 from enricher.store import Store
 
 HOUR = Lifetime(3600.0, 3600.0)
@@ -112,6 +116,31 @@ def test_the_recipe_of_a_film(benchmark: BenchmarkFixture) -> None:
         return rehearsal.play([Item("f", FILM)], lambda item: enrich_item(item, pipeline.recipe, rules)).outcomes[0]
 
     assert benchmark(one).status == "enriched"
+
+
+def test_matching_one_film_among_twenty(benchmark: BenchmarkFixture) -> None:
+    """A whole page of a search, as for a common word."""
+    titles = Titles()
+    page = [{"id": n + 1, "title": titles.title(n), "release_date": f"{titles.year(n)}-06-01"} for n in range(20)]
+    wish = wanted(titles.title(7), titles.year(7))
+
+    def match() -> int:
+        return rank(wish, filter(None, map(film_of, page)))[0].film.id
+
+    assert benchmark(match) == 8
+
+
+def test_a_hundred_rows_of_the_table(benchmark: BenchmarkFixture) -> None:
+    record = movie_record(json.loads(typical(Request(movies().services[0], "/movie/1", kind="details"))))
+    rows = [
+        ExportRow("list.csv", n, {"Name": "Stalker", "Year": "1979"}, "enriched", 100.0, None, record)
+        for n in range(100)
+    ]
+
+    def export() -> int:
+        return write_export(rows, io.StringIO(), input_columns=("Name", "Year"), record_columns=COLUMNS)
+
+    assert benchmark(export) == 100
 
 
 @pytest.mark.parametrize("body_bytes", [2_000, 40_000])

@@ -59,9 +59,9 @@ def mean_latency_s(latency: str) -> float:
     return (parsed.a + parsed.b) / 2 if parsed.shape == "uniform" else parsed.a
 
 
-def options(quick: bool, seed: int, command: str) -> Options:
+def options(quick: bool, seed: int) -> Options:
     """How a tuning is run: its points are its evidence, so few rounds do."""
-    return Options(rounds=1 if quick else 3, seed=seed, command=command)
+    return Options(rounds=1 if quick else 3, seed=seed)
 
 
 def measured_latency(base_url: str, key: str | None) -> str:

@@ -4,7 +4,7 @@ A ratio is one round's wall time over another's of the same round, which met the
 cancel out. Its median is told with a percentile bootstrap over the rounds (10,000 resamples, a fixed seed), which keeps
 what it promises for few rounds too (tests/test_verdicts.py counts on simulated ones).
 
-    interval within 1 ± margin   match within x %, x being the farther end
+    interval within 1 ± margin   match within x %, x being the farther end; and if 1 is outside, faster or slower all the same
     interval outside 1           faster, or slower, by at least the nearer end
     else                         not decided: more rounds are needed
 
@@ -69,12 +69,20 @@ def verdict(of: str, to: str, ratio: Interval, margin: float = MARGIN) -> str:
 
     >>> verdict("async", "threaded", Interval(0.998, 0.992, 1.003))
     'async and threaded match within 0.8 %'
+    >>> verdict("async", "threaded", Interval(0.988, 0.986, 0.990))
+    'async and threaded match within 1.4 % (faster by at least 1.0 %)'
     >>> verdict("barrier", "threaded", Interval(1.31, 1.28, 1.35))
     'barrier is slower than threaded by at least 28.0 %'
+    >>> verdict("sequential", "threaded", Interval(9.84, 9.81, 9.87))
+    'sequential takes at least 9.8 times as long as threaded'
     """
     farther = max(abs(ratio.low - 1), abs(ratio.high - 1))
     if farther <= margin:
-        return f"{of} and {to} match within {percent(farther)}"
+        which = f" (slower by at least {percent(ratio.low - 1)})" if ratio.low > 1 else ""
+        which = f" (faster by at least {percent(1 - ratio.high)})" if ratio.high < 1 else which
+        return f"{of} and {to} match within {percent(farther)}{which}"
+    if ratio.low > 2:
+        return f"{of} takes at least {ratio.low:.1f} times as long as {to}"
     if ratio.low > 1:
         return f"{of} is slower than {to} by at least {percent(ratio.low - 1)}"
     if ratio.high < 1:

@@ -43,7 +43,7 @@ def simulated_run(
                     "peak_mib": 60.0,
                     "import_mib": 45.0,
                     "requests": 2 * point.items,
-                    "connections": point.slots,
+                    "connections": 1 if name == "sequential" else point.slots,
                     "most_in_flight": point.slots,
                     "output": "o",
                     "export": "e",

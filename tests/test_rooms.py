@@ -249,16 +249,22 @@ def test_nothing_is_pickled(file):
     assert not {module.split(".")[0] for module, _, level in found if not level} & PICKLES
 
 
-def test_no_import_runs_in_a_circle():
+@pytest.mark.parametrize("package", [PACKAGE, ROOT / "benchmarks"], ids=lambda folder: folder.name)
+def test_no_import_runs_in_a_circle(package):
     """Lazy and typing-only imports count: they hide a circle from Python, not from the reader."""
-    modules = {".".join(module_of(file)).removesuffix(".__init__"): file for file in FILES}
+    paths = {file: (package.name, *file.relative_to(package).with_suffix("").parts) for file in package.rglob("*.py")}
+    modules = {".".join(path).removesuffix(".__init__"): (file, path) for file, path in paths.items()}
     graph = {}
-    for dotted, file in modules.items():
-        known = {
-            f"{module}.{name}" if f"{module}.{name}" in modules else module for module, name, _ in imports_of(file)
-        }
+    for dotted, (file, path) in modules.items():
+        found = imports(file.read_text(encoding="utf-8"), path)
+        known = {f"{module}.{name}" if f"{module}.{name}" in modules else module for module, name, _ in found}
         graph[dotted] = (known & set(modules)) - {dotted}
+    assert any(graph.values())
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as circle:
         pytest.fail(" → ".join(circle.args[1]))
+
+
+def test_the_package_does_not_know_its_benchmarks():
+    assert not [file for file in FILES for module, _, _ in imports_of(file) if module.split(".")[0] == "benchmarks"]

@@ -354,7 +354,7 @@ def test_another_margin_changes_what_is_said_and_not_what_was_measured():
 def test_the_verdict_names_our_modes_the_nearest_baseline_and_the_bound():
     verdict = summarise(simulated_run()).verdict
     assert verdict.startswith("films-50: async and threaded match within")
-    assert "sequential is slower than threaded" in verdict
+    assert "sequential takes at least 9.7 times as long as threaded" in verdict
     assert "the fastest of 2 baselines: stock-pool" in verdict
     assert re.search(r"threaded reaches 98\.\d % of what is physically possible\.$", verdict)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..runs import Run
-from ..summary import REFERENCE, PointSummary, Ratio, summarise
+from ..summary import FEW_ROUNDS, REFERENCE, PointSummary, Ratio, summarise
 from ..verdicts import percent
 from . import rows
 from .scene import Scene
@@ -46,9 +46,15 @@ def _row(run: Run) -> tuple[str, ...]:
         if known and threaded is not None and threaded.wall_s is not None
         else "INVALID",
         "-" if threaded is None or threaded.of_bound is None else percent(threaded.of_bound.median),
-        _times(point.ratio("async")),
-        _times(point.ratio("sequential")),
-        "-" if fastest is None else f"{fastest.of} {_times(fastest)}",
+        *(
+            (
+                _times(point.ratio("async")),
+                _times(point.ratio("sequential")),
+                "-" if fastest is None else f"{fastest.of} {_times(fastest)}",
+            )
+            if point.control_holds
+            else ("no verdict",) * 3
+        ),
     )
 
 
@@ -68,7 +74,7 @@ def _met(run: Run, point: PointSummary) -> str:
 def _times(ratio: Ratio | None) -> str:
     if ratio is None:
         return "-"
-    if ratio.rounds < 2:
+    if ratio.rounds < FEW_ROUNDS:
         return f"{ratio.ratio.median:.3f}"
     return f"{ratio.ratio.median:.3f} [{ratio.ratio.low:.3f}-{ratio.ratio.high:.3f}]"
 
@@ -77,10 +83,11 @@ def _source(runs: Sequence[Run]) -> str:
     about = runs[0].machine
     rounds = sorted({run.rounds for run in runs})
     many = f"{rounds[0]}" if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
+    commits = ", ".join(dict.fromkeys(run.commit for run in runs))
     return (
-        f"Medians of {many} rounds with 95 % intervals, on {about.get('processor', 'an unknown processor')}"
-        f" ({about.get('cores', '?')} cores), Python {about.get('python', '?')}, at commit"
-        f" {', '.join(dict.fromkeys(run.commit for run in runs))}. Seconds are of that machine; the ratios are what lasts."
+        f"Medians of {many} rounds, with 95 % intervals where there are five or more, at commit {commits}, on"
+        f" {about.get('processor', 'an unknown processor')} ({about.get('cores', '?')} cores), Python"
+        f" {about.get('python', '?')}. Seconds are of that machine; the ratios are what lasts."
     )
 
 

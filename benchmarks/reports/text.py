@@ -148,7 +148,8 @@ COLUMNS = (
     Column("mode", "Who did the work. Baselines are what people use today.", lambda row, _: name(row), rank=1),
     Column(
         "wall s [95 %]",
-        "Median over the rounds, from the first line of work to the finished table, and its 95 % interval.",
+        "Median over the rounds, from the first line of work until all is stored, and its 95 % interval;"
+        " below five rounds the least and the most.",
         _wall,
         rank=2,
     ),
@@ -336,8 +337,9 @@ _BOUND = (
     " max Σ(the k+1 shortest of the kC+1 longest d); quota max(s_k + q_k); quota and slots max(s_k + Σ(rest)/C)."
 )
 _VALIDITY = (
-    "A mode of ours is INVALID unless it has the right table, the same file and number of requests as the others, no more"
-    " connections than slots and no rejection. Of a baseline only the table is judged."
+    "A mode of ours is INVALID unless it has the right table, the same file as the others, exactly the requests that it"
+    " takes, no more connections than slots and broken ones, and no rejection. Of a baseline only the table is judged."
+    " Where the API was busy for more than half of its core, nobody is valid: that would be a figure of the API."
 )
 
 
