@@ -353,19 +353,14 @@ def _warnings(run: Run, points: Sequence[PointSummary]) -> list[str]:
                 f"{name}{REFERENCE} against itself gave {low:.3f} to {high:.3f}, outside 1 ± {percent(CONTROL_MARGIN, 0)}:"
                 " no verdict. Close other programs, or run more rounds (--rounds 20)."
             )
-        for row in point.rows:
-            if not row.valid:
-                found.append(f"{name}{row.subject.name} is INVALID: {row.problem}. Mend that and run again.")
-            elif (
-                point is points[run.headline]
-                and row.wall_s is not None
-                and row.rounds > 1
-                and row.wall_s.high - row.wall_s.low > WIDE * row.wall_s.median
-            ):
-                found.append(
-                    f"{name}the median wall time of {row.subject.name} is uncertain by more than {percent(WIDE, 0)};"
-                    " where the latencies do not vary by round, run it on a quieter machine or with more rounds."
-                )
+        invalid = [row for row in point.rows if not row.valid]
+        found += [f"{name}{row.subject.name} is INVALID: {row.problem}. Mend that and run again." for row in invalid]
+    wide = [row.subject.name for row in points[run.headline].rows if row.rounds > 1 and _is_wide(row)]
+    if wide:
+        found.append(
+            f"The medians of {', '.join(wide)} are uncertain by more than {percent(WIDE, 0)}."
+            " Run it on a quieter machine, or with more rounds."
+        )
     counted = [one for one in run.measurements if one.counts]
     rounds = {(one.point, one.round) for one in counted}
     loaded = {(one.point, one.round) for one in counted if (one.foreign_cores or 0.0) > FOREIGN_CORES}
@@ -396,6 +391,12 @@ def _warnings(run: Run, points: Sequence[PointSummary]) -> list[str]:
     if 0 < run.rounds < FEW_ROUNDS:
         found.append(f"Few rounds ({run.rounds}): intervals are wide. Use --rounds {2 * FEW_ROUNDS} or more.")
     return found
+
+
+def _is_wide(row: Row) -> bool:
+    """Whether the interval is wide; of the share of the bound where there is one, for the bound varies with the rounds."""
+    its = row.of_bound or row.wall_s
+    return its is not None and its.high - its.low > WIDE * its.median
 
 
 # ── for the file ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import click
 import pytest
-from readme import README, ROOT, blocks, environment, trimmed, written
+from readme import CHART, README, RESULTS, ROOT, blocks, drawn, environment, stored, trimmed, written
 from servers import Server, reply
 
 import enricher
+from benchmarks.summary import as_json, summarise
 from enricher import cli
 from enricher.pipelines.movies.service import tmdb
 from enricher.settings import PLAIN, Settings, load
@@ -157,6 +158,8 @@ NOT_RUN = {
     "pip install .": "installs this very package: the clone does it, by scripts/environment",
     "scripts/test": "runs this test",
     "scripts/check": "runs this test",
+    "scripts/bench --quick films-50": "measures for some minutes, and in the middle of tests it would measure those",
+    "scripts/bench tune --api-latency 100-300ms --rate 35/s": "measures for some minutes, too",
 }
 WATCHED = "Date,Name,Year,Letterboxd URI\n2025-01-01,Stalker,1979,https://boxd.it/a\n2025-01-02,Black Box,,https://boxd.it/b\n"
 RATINGS = "Date,Name,Year,Letterboxd URI,Rating\n2025-01-01,La Haine,1995,https://boxd.it/c,4.5\n"
@@ -259,6 +262,25 @@ def test_each_script_can_be_read_by_the_shell_and_says_what_it_is_for(script):
 def test_the_help_in_the_readme_is_what_the_program_says():
     name = "help: movies"
     assert blocks(TEXT)[name] == written(name), "scripts/readme writes it anew"
+
+
+def test_the_figures_in_the_readme_are_those_of_the_stored_runs():
+    assert blocks(TEXT)["performance"] == written("performance"), "scripts/readme writes it anew"
+    assert CHART.read_text(encoding="utf-8") == drawn(), "scripts/readme draws it anew"
+    assert f"({CHART.relative_to(ROOT)})" in TEXT
+
+
+def test_each_stored_run_is_whole_and_has_its_reports_beside_it():
+    """A summary that is no longer what follows from the raw values would be a figure that nobody measured."""
+    runs = stored()
+    assert runs
+    for run in runs:
+        path = RESULTS / f"{run.scenario}.json"
+        assert json.loads(path.read_text(encoding="utf-8"))["summary"] == as_json(run, summarise(run))
+        assert not run.interrupted
+        assert run.commit
+        assert path.with_suffix(".md").exists()
+        assert path.with_suffix(".html").exists()
 
 
 CHANCE = [

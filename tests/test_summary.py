@@ -366,7 +366,7 @@ DOUBTS = {
     "interrupted": (replace(QUIET, interrupted=True), "was interrupted"),
     "control": (simulated_run({**TRIO, "threaded-again": 1.1}), "against itself gave"),
     "invalid": (simulated_run(TRIO, wrong=of("async", 1, 0)), "async is INVALID"),
-    "wide": (simulated_run(TRIO, noise=0.3), "is uncertain by more than 10 %"),
+    "wide": (simulated_run(TRIO, noise=0.3), "are uncertain by more than 10 %"),
     "loaded": (simulated_run(TRIO, foreign_cores=lambda _, number: 0.3 * (number < 2)), "in 2 of 10 rounds"),
     "again": (
         replace(QUIET, measurements=(replace(QUIET.measurements[0], discarded="busy"), *QUIET.measurements)),
