@@ -41,6 +41,13 @@ def children(pid):
         return set()
 
 
+def is_client(pid):
+    try:
+        return b"benchmarks.client" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:
+        return False
+
+
 def alive(pids):
     return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
 
@@ -154,13 +161,8 @@ def measured_with_a_murder(scenario):
 
     def murder():
         while not over.is_set():
-            for pid in children(ours):
-                try:
-                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                except FileNotFoundError:
-                    continue
-                if b"benchmarks.client" in words:
-                    os.kill(pid, signal.SIGKILL)
+            for pid in filter(is_client, children(ours)):
+                os.kill(pid, signal.SIGKILL)
             over.wait(0.01)
 
     thread = threading.Thread(target=murder)
@@ -189,11 +191,12 @@ def endless(tmp_path):
 
 def third_client(process):
     """Wait until it has come to its third client; all that it has started."""
-    seen = set()
+    seen, clients = set(), set()
 
     def look():
         seen.update(children(process.pid))
-        return len(seen) > 3  # the API, and three clients
+        clients.update(filter(is_client, seen))
+        return len(clients) == 3
 
     until(look)
     return seen
