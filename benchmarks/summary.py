@@ -100,10 +100,8 @@ class Ratio:
         'difference -0.2 % (95 %: -0.8 to +0.3); equivalent within ±0.8 %, margin ±5 %'
         """
         if self.rounds < 2:
-            return (
-                f"difference {100 * (self.ratio.median - 1):+.1f} % in one round: no interval, and nothing is decided"
-            )
-        low, mid, high = (100 * (end - 1) for end in (self.ratio.low, self.ratio.median, self.ratio.high))
+            return f"difference {_more(self.ratio.median):+.1f} % in one round: no interval, and nothing is decided"
+        low, mid, high = map(_more, (self.ratio.low, self.ratio.median, self.ratio.high))
         if self.rounds < FEW_ROUNDS:
             return (
                 f"difference {mid:+.1f} % ({low:+.1f} to {high:+.1f} in {self.rounds} rounds: too few for an interval)"
@@ -112,6 +110,11 @@ class Ratio:
         same = "equivalent within" if self.equivalent else "not equivalent: the interval reaches"
         difference = f"difference {mid:+.1f} % (95 %: {low:+.1f} to {high:+.1f})"
         return f"{difference}; {same} ±{farther:.1f} %, margin ±{100 * self.margin:g} %"
+
+
+def _more(ratio: float) -> float:
+    """A ratio as a difference in percent; adding 0.0 makes -0.0 none."""
+    return round(100 * (ratio - 1), 1) + 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,7 +240,7 @@ def matrix(summary: Summary) -> Table | None:
     several = [one for one in who if sum(point.row(one) is not None for point in summary.points) > 1]
     rows = [(point_name(point.point), *(_short(point.row(one)) for one in several)) for point in summary.points]
     bounded = any(point.bound_s for point in summary.points)
-    caption = "Wall time at every point, s" + (" (and the share of the bound)" if bounded else "")
+    caption = f"Wall time at every point, s{' (and the share of the bound)' if bounded else ''}; peak memory"
     return Table(caption, ("point", *several), tuple(rows))
 
 
@@ -250,7 +250,8 @@ def _short(row: Row | None) -> str:
     if not row.valid or row.wall_s is None:
         return INVALID
     efficiency = "" if row.of_bound is None else f" ({share(row.of_bound)})"
-    return figure(row.wall_s.median, 4) + efficiency
+    memory = "" if row.peak_mib is None else f"; {row.peak_mib:.0f} MiB"
+    return figure(row.wall_s.median, 4) + efficiency + memory
 
 
 # ── sentences ───────────────────────────────────────────────────────────────────────────────────────────────────────
