@@ -163,7 +163,7 @@ ALL = (
         subjects=("threaded", CONTROL, "async"),
         elsewhere=("threaded", "async"),
         headline=3,
-        item_bytes=2048,
+        item_bytes=PAGE_BYTES,
         rounds=3,
     ),
     Scenario(

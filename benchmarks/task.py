@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,14 +142,23 @@ def requests_of(kind: str, items: int, item_bytes: int) -> Iterator[tuple[str, .
 
 
 class Clock:
-    """Collects the four stamps of each attempt, seconds on the monotonic clock. Any thread may add."""
+    """Collects the four stamps of each attempt, seconds on the monotonic clock. Any thread may add.
+
+    They lie in one array, 32 bytes an attempt: as objects they would be six times as much, and be taken for the subject's.
+    """
 
     def __init__(self) -> None:
-        self.stamps: list[tuple[float, float, float, float]] = []
+        self._ticks = array("d")
 
     def add(self, ready_at: float, granted_at: float, sent_at: float, done_at: float) -> None:
-        """One attempt. An append is one step of the interpreter: no lock."""
-        self.stamps.append((ready_at, granted_at, sent_at, done_at))
+        """One attempt. To extend an array by a tuple of floats is one step of the interpreter: no lock."""
+        self._ticks.extend((ready_at, granted_at, sent_at, done_at))
+
+    @property
+    def stamps(self) -> list[tuple[float, float, float, float]]:
+        """Those of all attempts: ready, granted, sent, done."""
+        ticks = iter(self._ticks)
+        return list(zip(ticks, ticks, ticks, ticks, strict=True))
 
     now = staticmethod(time.monotonic)
 
