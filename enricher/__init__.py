@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .engine import Engine, Tally, plan
     from .errors import (
+        BudgetSpent,
         EnricherError,
         ExchangeError,
         GaveUp,
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
         Interrupted,
         JobBusy,
         KeyRefused,
+        MissingExtra,
+        ProcessingError,
         Refused,
         ServiceDown,
         SettingError,
         StoreError,
+        Undecided,
     )
     from .export import write_export
     from .library import TMDBClient, enrich
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
         Answer,
         Candidate,
         Compute,
+        Failed,
         Found,
         Item,
         KeyPlace,
@@ -53,16 +58,20 @@ if TYPE_CHECKING:
     )
     from .modes.performer import Stop
     from .pipelines.movies.pipeline import movies
+    from .processor import ArticleProcessor
     from .store import Store
 
 _HOMES = {
     "Accept": "model",
     "Answer": "model",
+    "ArticleProcessor": "processor",
+    "BudgetSpent": "errors",
     "Candidate": "model",
     "Compute": "model",
     "Engine": "engine",
     "EnricherError": "errors",
     "ExchangeError": "errors",
+    "Failed": "model",
     "Found": "model",
     "GaveUp": "errors",
     "InputError": "errors",
@@ -72,9 +81,11 @@ _HOMES = {
     "KeyPlace": "model",
     "KeyRefused": "errors",
     "Lifetime": "model",
+    "MissingExtra": "errors",
     "NotFound": "model",
     "Outcome": "model",
     "Pipeline": "model",
+    "ProcessingError": "errors",
     "Refuse": "model",
     "RefuseKey": "model",
     "Refused": "errors",
@@ -93,6 +104,7 @@ _HOMES = {
     "TMDBClient": "library",
     "Table": "model",
     "Tally": "engine",
+    "Undecided": "errors",
     "Unsure": "model",
     "Window": "model",
     "enrich": "library",
@@ -104,11 +116,14 @@ _HOMES = {
 __all__ = [
     "Accept",
     "Answer",
+    "ArticleProcessor",
+    "BudgetSpent",
     "Candidate",
     "Compute",
     "Engine",
     "EnricherError",
     "ExchangeError",
+    "Failed",
     "Found",
     "GaveUp",
     "InputError",
@@ -118,9 +133,11 @@ __all__ = [
     "KeyPlace",
     "KeyRefused",
     "Lifetime",
+    "MissingExtra",
     "NotFound",
     "Outcome",
     "Pipeline",
+    "ProcessingError",
     "Refuse",
     "RefuseKey",
     "Refused",
@@ -139,6 +156,7 @@ __all__ = [
     "TMDBClient",
     "Table",
     "Tally",
+    "Undecided",
     "Unsure",
     "Window",
     "enrich",

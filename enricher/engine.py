@@ -19,23 +19,27 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import TracebackType
-from typing import Literal, Self, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
+from .batching import Batching, Flow
 from .core.effects import Steps
-from .core.exchange import Rules, enrich_item
+from .core.exchange import Journey, Rules, enrich_item, pursue
+from .core.freshness import key_of
 from .core.gate import Gate, Hold
 from .core.rehearsal import Rehearsal
 from .core.retry import Backoff
 from .errors import Interrupted, SettingError
+from .lanes import Lanes
 from .mailbox import Mailbox
 from .memory import DEFAULT_BYTES, Memory
 from .model import Item, Job, Outcome, Pipeline, Recipe, Remembered, Request, Response, Row, Skipped, Source
 from .modes import asynchronous, threaded
-from .modes.performer import AsyncTransport, Attempt, Feed, Performer, Sink, Stop
+from .modes.performer import AsyncTransport, Attempt, Feed, Performer, Purse, Sink, Stop
 from .processes import Processes
+from .purse import JobPurse
 from .store import Store, Writer
 from .transports.pooled import PooledTransport
 from .transports.streaming import StreamingTransport
@@ -69,14 +73,15 @@ class Tally:
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Count committed outcomes."""
         for outcome in outcomes:
-            self.by_status[outcome.status] = self.by_status.get(outcome.status, 0) + 1
+            if outcome.status != "deferred":  # it comes again
+                self.by_status[outcome.status] = self.by_status.get(outcome.status, 0) + 1
             effort = outcome.effort
             self.requests += effort.requests
             self.hits += effort.hits
             self.retries += effort.retries
             self.wait_s += effort.wait_s
             self.service_s += effort.service_s
-            self.done += 1
+            self.done += outcome.status != "deferred"
 
     @property
     def elapsed_s(self) -> float:
@@ -98,8 +103,9 @@ class Forecast:
 class Engine:
     """Runs recipes and jobs. Usable from any thread, several runs at a time; a context manager, else `close` it.
 
-    `keys` maps a service's name to its API key. `slots` is how many items are worked on at a time, and how many
-    connections there are at most. `refresh` does not take an answer for known that is older than this engine.
+    `keys` maps a service's name to its API key. `on_chunk` is shown the pieces of streams. `slots` is how many items are
+    worked on at a time, and how many connections there are at most. `recalls`: what the store remembers is known.
+    `refresh` does not take an answer for known that is older than this engine. A batch is looked at every `batch_poll_s`.
 
     :raises SettingError: if `mode` is none of `MODES` or `slots` is less than 1.
     """
@@ -116,7 +122,11 @@ class Engine:
         refresh: bool = False,
         chance: Callable[[], float] = random.random,
         observe: Callable[[Attempt], None] | None = None,
+        on_chunk: Callable[[Request, bytes], None] | None = None,
         gate: Gate | None = None,
+        processes: Processes | None = None,
+        batch_poll_s: float = 30.0,
+        recalls: bool = True,
     ) -> None:
         if mode not in MODES:
             raise SettingError(f"mode is {mode!r}; allowed are {', '.join(MODES)}")
@@ -128,14 +138,16 @@ class Engine:
         self._store = store
         self.rules = Rules(chance, backoff or Backoff())
         self._observe = observe
+        self._on_chunk = on_chunk
+        self._batch_poll_s = batch_poll_s
         self.gate = gate or Gate()
         self.memory = Memory(
             time.time,
             max_bytes=memory_bytes,
-            lower=None if store is None else _lower(store),
+            lower=_lower(store) if store is not None and recalls else None,
             not_before=time.time() if refresh else 0.0,
         )
-        self._processes = Processes()
+        self._processes = processes or Processes()
         self._pooled: PooledTransport | None = None
         self._loop: _LoopThread | None = None
         self._runs = 0
@@ -143,14 +155,27 @@ class Engine:
 
     # ── running ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def work(self, items: Iterable[Item], recipe: Recipe, sink: Sink, stop: Stop) -> None:
+    def work(
+        self,
+        items: Iterable[Item],
+        recipe: Recipe,
+        sink: Sink,
+        stop: Stop,
+        *,
+        lane_of: Callable[[Item], str] | None = None,
+        purse: Purse | None = None,
+    ) -> None:
         """Run a recipe over items; each outcome goes to the sink as it comes. Returns when all is done or stopped.
 
-        :raises KeyRefused, ServiceDown: as the core does; what was not done has no outcome. What `items` and `sink`
-            raise goes through.
+        :raises KeyRefused, ServiceDown, BudgetSpent: as the core does; what was not done has no outcome. What `items` and
+            `sink` raise goes through.
         """
-        performer = self._performer(stop)
-        feed = Feed(iter(items), stop)
+        performer = self._performer(stop, purse)
+        if lane_of is None:
+            feed = Feed(iter(items), stop)
+        else:
+            lanes = Lanes(iter(items), lane_of, self.slots)
+            feed = Feed(lanes, stop, lanes.done)
 
         def begin(item: Item) -> Steps[Outcome]:
             return enrich_item(item, recipe, self.rules)
@@ -165,7 +190,7 @@ class Engine:
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
-        """A run. The first of those at a time gives hosts that were given up another chance."""
+        """A run, or a flow. The first of those at a time gives hosts that were given up another chance."""
         with self._lock:
             if not self._runs:
                 self.gate.revive()
@@ -207,7 +232,8 @@ class Engine:
         """
         if stop.is_set():
             raise Interrupted
-        return threaded.drive(steps, self._performer(stop), self._transport())
+        with self._running():
+            return threaded.drive(steps, self._performer(stop), self._transport())
 
     async def ask_async(self, steps: Steps[T], stop: Stop) -> T:
         """Carry out one flow in the engine's own event loop, whatever loop this is awaited in.
@@ -216,41 +242,102 @@ class Engine:
 
         :raises Interrupted: if it is told to stop, or is already.
         """
-        with self._lock:
-            if stop.is_set():  # looked at under the lock: who closes this engine stops first, and opens nothing anew
-                raise Interrupted
-            if self._loop is None:
-                self._loop = _LoopThread(self._new_streaming)
-            flow = self._loop.submit(steps, self._performer(stop))
-        try:
-            return await asyncio.wrap_future(flow)
-        except asyncio.CancelledError:
-            here = asyncio.current_task()
-            if here is not None and here.cancelling():
-                raise
-            raise Interrupted from None  # not the one who waits was told to end, but the engine's loop
+        with self._running():
+            with self._lock:
+                if (
+                    stop.is_set()
+                ):  # looked at under the lock: who closes this engine stops first, and opens nothing anew
+                    raise Interrupted
+                if self._loop is None:
+                    self._loop = _LoopThread(self._new_streaming)
+                flow = self._loop.submit(steps, self._performer(stop))
+            try:
+                return await asyncio.wrap_future(flow)
+            except asyncio.CancelledError:
+                here = asyncio.current_task()
+                if here is not None and here.cancelling():
+                    raise
+                raise Interrupted from None  # not the one who waits was told to end, but the engine's loop
 
     # ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def run(self, pipeline: Pipeline, job: Job, stop: Stop, tally: Tally) -> None:
+    def run(
+        self,
+        pipeline: Pipeline,
+        job: Job,
+        stop: Stop,
+        tally: Tally,
+        *,
+        budget: int | None = None,
+        tell: Callable[[str], None] = lambda _said: None,
+    ) -> None:
         """Do what is still to do of a job. Everything is committed when this returns or raises.
 
+        `budget` is the most that the job may cost, nano-units; `tell` hears in a sentence how its batches stand.
+
         :raises JobBusy: if another process runs this job.
-        :raises KeyRefused, ServiceDown: as the core does; what was not done stays pending.
+        :raises KeyRefused, ServiceDown, BudgetSpent: as the core does; what was not done stays pending.
+        :raises Undecided: if a person has to say whether a batch was taken by its provider.
         """
         store = self._needed_store()
         with store.lock_job(job.id):
             try:
-                with Writer(
-                    lambda batch: store.commit(job.id, batch, pipeline),
-                    on_committed=tally.add,
-                    most_waiting=MOST_WAITING,
-                ) as writer:
-                    self.work(store.todo(job.id), pipeline.recipe, writer, stop)
+                store.ledger.orphans(job.id)
+                batching = self._batching(store, pipeline, job, stop, budget, tell)
+                without = batching.finish() if batching is not None else {}
+                waiting = self._turn(store, pipeline, job, stop, tally, budget, without)
+                while batching is not None and waiting and not stop.is_set():
+                    batching.hand_in(waiting)
+                    without |= batching.finish()
+                    waiting = self._turn(store, pipeline, job, stop, tally, budget, without)
+            except Interrupted:  # while a batch was waited for: it goes on without us
+                pass
             finally:
                 tally.ended_at = time.monotonic()
+                store.ledger.orphans(job.id)  # what a stop cut off: its answer is lost, and may have to be paid for
                 left = store.counts(job.id).items_by_status
-                store.set_state(job.id, "stopped" if left.get("pending") else "done")
+                store.set_state(job.id, "stopped" if left.get("pending") or left.get("deferred") else "done")
+
+    def _turn(
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        job: Job,
+        stop: Stop,
+        tally: Tally,
+        budget: int | None,
+        without: Mapping[str, str],
+    ) -> dict[str, Request]:
+        """Every open item once; the requests that are waited for now, by key.
+
+        `without` are those whose batch brought no answer, and why: their items fail, and are not handed in again.
+        """
+        with Writer(
+            lambda batch: store.commit(job.id, batch, pipeline), on_committed=tally.add, most_waiting=MOST_WAITING
+        ) as writer:
+            waiting = Waiting(writer, without)
+            purse = JobPurse(store.ledger, job.id, budget)
+            self.work(store.todo(job.id), pipeline.recipe, waiting, stop, lane_of=pipeline.lane_of, purse=purse)
+        return waiting.requests
+
+    def _batching(
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        job: Job,
+        stop: Stop,
+        budget: int | None,
+        tell: Callable[[str], None],
+    ) -> Batching | None:
+        services = {service.name: service for service in pipeline.services if service.batch is not None}
+        if not services:
+            return None
+        once = Rules(self.rules.chance, replace(self.rules.backoff, attempts=1))
+
+        def ask(flow: Flow[Any], only_once: bool) -> Any:
+            return self.ask(pursue(flow, once if only_once else self.rules, Journey()), stop)
+
+        return Batching(store, job.id, services, ask, stop, budget, self._batch_poll_s, tell)
 
     def holds(self) -> list[Hold]:
         """What holds everyone back just now."""
@@ -263,17 +350,17 @@ class Engine:
 
     # ── what runs share ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _performer(self, stop: Stop) -> Performer:
-        return Performer(self.gate, self.memory, stop, self._processes, observe=self._observe)
+    def _performer(self, stop: Stop, purse: Purse | None = None) -> Performer:
+        return Performer(self.gate, self.memory, stop, self._processes, observe=self._observe, purse=purse)
 
     def _transport(self) -> PooledTransport:
         with self._lock:
             if self._pooled is None:
-                self._pooled = PooledTransport(self._keys, self.slots)
+                self._pooled = PooledTransport(self._keys, self.slots, on_chunk=self._on_chunk)
             return self._pooled
 
     def _new_streaming(self) -> StreamingTransport:
-        return StreamingTransport(self._keys, self.slots)
+        return StreamingTransport(self._keys, self.slots, on_chunk=self._on_chunk)
 
     @contextlib.asynccontextmanager
     async def _streaming(self) -> AsyncIterator[AsyncTransport]:
@@ -301,6 +388,36 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Waiting:
+    """A sink in front of the writer: keeps the requests that deferred items wait for.
+
+    One whose batch has brought no answer is not waited for again: `without` says why, and its item fails.
+    """
+
+    def __init__(self, sink: Sink, without: Mapping[str, str]) -> None:
+        self._sink = sink
+        self._without = without
+        self.requests: dict[str, Request] = {}
+
+    def offer(self, outcome: Outcome) -> bool:
+        """Hand it on if that is possible at once."""
+        return self._sink.offer(self._seen(outcome))
+
+    def put(self, outcome: Outcome) -> None:
+        """Hand it on."""
+        self._sink.put(self._seen(outcome))
+
+    def _seen(self, outcome: Outcome) -> Outcome:
+        if outcome.handed is None:
+            return outcome
+        key = key_of(outcome.handed)
+        reason = self._without.get(key)
+        if reason is not None:
+            return replace(outcome, status="failed", error=reason, handed=None)
+        self.requests[key] = outcome.handed
+        return replace(outcome, handed=None)
 
 
 MOST_WAITING = 200

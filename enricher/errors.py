@@ -3,12 +3,17 @@
     EnricherError
     ├── InputError          a list can't be read: says the file, the line if there is one, and what to do
     ├── SettingError        a flag, a variable or a configuration line is wrong: names it, its value and what is allowed
+    ├── MissingExtra        a pipeline's libraries are not installed: says how to install them
     ├── StoreError          the database can't be used: newer than this program, not a database, locked, read-only
     │   └── JobBusy         another process runs this job just now
     ├── TransportError      one attempt got no whole answer; `cause` is one of CAUSES (translated in transports/ only)
     ├── ExchangeError       one request stays without an answer
     │   ├── GaveUp          every permitted attempt failed; asking later may help, so the next run asks again
     │   └── Refused         the service's answer is final for this request; asking again will not help
+    ├── ProcessingError     the library's word for an article that can't be processed; `reason` says why
+    ├── Deferred            a request is to be handed in with others: its item waits for their answers
+    ├── BudgetSpent         the next call could cost more than the budget has left: the job ends, its items pending
+    ├── Undecided           whether a batch was taken by its provider can't be told: a person decides
     ├── KeyRefused          the service does not accept the key: the whole job stops
     ├── ServiceDown         the service has not answered for so long that the job ends, its items pending
     └── Interrupted         the job was told to stop while this was waiting
@@ -19,7 +24,7 @@ every mode.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Cause = Literal["connection lost", "timeout", "too large", "certificate not trusted", "not allowed"]
 CAUSES: tuple[str, ...] = get_args(Cause)
@@ -35,6 +40,14 @@ class InputError(EnricherError):
 
 class SettingError(EnricherError):
     """A setting that can't be used. `str(error)` names the setting, the value given and what is allowed."""
+
+
+class MissingExtra(EnricherError):
+    """What is asked for needs libraries that are not installed. `str(error)` says how to install them."""
+
+    def __init__(self, extra: str) -> None:
+        super().__init__(f"{extra} need libraries that are not installed: pip install 'enricher[{extra}]'")
+        self.extra = extra
 
 
 class StoreError(EnricherError):
@@ -78,6 +91,37 @@ class GaveUp(ExchangeError):
 
 class Refused(ExchangeError):
     """The service's answer is final for this request: asking again will not help."""
+
+
+class ProcessingError(EnricherError):
+    """An article that a program asked for can't be processed; `reason` says why, in our own words."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}" if url else reason)
+        self.url = url
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[ProcessingError], tuple[str, str]]:
+        return (type(self), (self.url, self.reason))
+
+
+class Deferred(EnricherError):
+    """A request that goes into a batch (`Request.later`) and is not known yet; `request` is what to hand in."""
+
+    def __init__(self, request: Any) -> None:
+        super().__init__("handed in later")
+        self.request = request
+
+
+class BudgetSpent(EnricherError):
+    """The next call could cost more than the budget has left, and nothing is under way that may cost less than feared."""
+
+    def __init__(self, budget: str, spent: str) -> None:
+        super().__init__(f"the budget of {budget} is spent as far as it goes ({spent}); a larger --budget goes on")
+
+
+class Undecided(EnricherError):
+    """Whether a batch was taken by its provider can't be told. `str(error)` says what a person can do."""
 
 
 class KeyRefused(EnricherError):

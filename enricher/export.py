@@ -7,6 +7,9 @@ The columns, in this order:
 3. `status`, `match_score` (0 to 100, one decimal), `error`;
 4. the record's (`record_columns`).
 
+Where the list's columns are among the record's (`merged`), they are told there alone: `status`, `error` and the record's
+columns are all there is, and a row without a record has its cells in them.
+
 A name that is taken by a column before it gets `enriched_` in front, as often as it takes: what a list says about itself
 is never overwritten.
 
@@ -99,6 +102,7 @@ def write_export(
     form: Format | None = None,
     with_source: bool = False,
     spreadsheet_safe: bool = False,
+    merged: bool = False,
 ) -> int:
     """Write the rows to a file (moved into place when whole) or to an open text stream; how many were there?
 
@@ -110,14 +114,19 @@ def write_export(
     """
     if form is None:
         form = format_of(out) if isinstance(out, Path) else "csv"
-    names = titles(input_columns, record_columns, with_source=with_source)
+    own = ["status", "error", *record_columns]
+    names = own if merged else titles(input_columns, record_columns, with_source=with_source)
     count = 0
 
     def values() -> Iterator[Values]:
         nonlocal count
         for row in rows:
             count += 1
-            yield _values(row, input_columns, record_columns, with_source)
+            if merged:
+                told = {**row.cells, **(row.record or {})}
+                yield [row.status, row.error, *map(told.get, record_columns)]
+            else:
+                yield _values(row, input_columns, record_columns, with_source)
 
     def put(stream: TextIO) -> None:
         stream.writelines(_WRITERS[form](names, values(), spreadsheet_safe))
@@ -144,7 +153,7 @@ def _values(row: ExportRow, input_columns: Sequence[str], record_columns: Sequen
 # ── the file ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_whole(path: Path, put: Callable[[TextIO], None], what: str = "output") -> None:
+def write_whole(path: Path, put: Callable[[TextIO], object], what: str = "output") -> None:
     """Have a file written by `put`, under its name only when it is whole. `what` it is to a person, for a refusal.
 
     :raises SettingError: if it can't be written.

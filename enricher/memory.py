@@ -1,24 +1,25 @@
 """What has been learnt: a tier in memory over a tier in the store, and one asker for many who want the same.
 
 `recall` answers `Known`, `Lead` (nobody knows: you find out, and settle) or `Pending` (somebody is finding out: wait for
-it, then recall again). Leads are shared by threads and asyncio tasks alike, so what waits is a concurrent Future.
+it, then recall again). Leads are shared by threads and asyncio tasks alike, so what waits is a concurrent Future. A lead
+carries what was known before, where it is too old but the service can say whether it is still good.
 
-The upper tier is bounded in bytes: key, body and the Python objects around them are counted, and the least recently used
-goes first. Ages are Unix time, because the lower tier outlives the process. The lower tier is only read here: what is
-learnt travels to it inside the outcomes, and the one writer puts it there.
+The upper tier is bounded in bytes: key, body, headers and the Python objects around them are counted, and the least
+recently used goes first. Ages are Unix time, because the lower tier outlives the process. The lower tier is only read
+here: what is learnt travels to it inside the outcomes, and the one writer puts it there.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from cachetools import LRUCache
 
 from .core.effects import Known, Lead
-from .core.freshness import is_fresh
+from .core.freshness import conditional, is_fresh
 from .locks import ShortLock
 from .model import Lifetime, Remembered
 
@@ -71,11 +72,11 @@ class Memory:
         if not lock.take(False):
             lock.acquire()
         try:
-            entry = self._upper.get(key)
-            if entry is not None:
-                age_s = self._wall() - entry[1]
-                if entry[1] >= self._not_before and is_fresh(entry[0], age_s, lifetime):
-                    return Known(entry[0], age_s)
+            above = self._upper.get(key)
+            if above is not None:
+                age_s = self._wall() - above[1]
+                if above[1] >= self._not_before and is_fresh(above[0], age_s, lifetime):
+                    return Known(above[0], age_s)
             if key in self._leads:
                 settled = self._leads[key]
                 if settled is None:
@@ -85,21 +86,22 @@ class Memory:
             self._leads[key] = None
         finally:
             lock.release()
-        if self._lower is None:
+        below = None
+        if self._lower is not None:
+            try:
+                below = self._lower(key)
+            except BaseException:
+                self.settle(key, None)
+                raise
+        if below is not None:
+            remembered, learnt_at = below
+            age_s = self._wall() - learnt_at
+            if learnt_at >= self._not_before and is_fresh(remembered, age_s, lifetime):
+                self._put(key, remembered, learnt_at)
+                return Known(remembered, age_s)
+        if above is None and below is None:
             return LEAD
-        try:
-            below = self._lower(key)
-        except BaseException:
-            self.settle(key, None)
-            raise
-        if below is None:
-            return LEAD
-        remembered, learnt_at = below
-        age_s = self._wall() - learnt_at
-        if learnt_at < self._not_before or not is_fresh(remembered, age_s, lifetime):
-            return LEAD
-        self._put(key, remembered, learnt_at)
-        return Known(remembered, age_s)
+        return _lead_with(above, below)
 
     def settle(self, key: str, remembered: Remembered | None) -> None:
         """The leader's word. None: it found nothing, and the first of those who waited leads next."""
@@ -112,6 +114,8 @@ class Memory:
         try:
             if remembered is not None:
                 weight = sys.getsizeof(key) + sys.getsizeof(remembered.body) + ENTRY_BYTES
+                if remembered.headers:
+                    weight += _weight_of(remembered.headers)
                 if weight <= self._max_bytes:
                     self._upper[key] = (remembered, learnt_at, weight)
             settled = self._leads.pop(key, None)
@@ -125,3 +129,14 @@ class Memory:
         """What the upper tier weighs now, bytes."""
         with self._lock:
             return int(self._upper.currsize)
+
+
+def _lead_with(*known: tuple[Remembered, float] | tuple[Remembered, float, int] | None) -> Lead:
+    """A lead with the younger of what the tiers have, if the service can be asked about it."""
+    stale, _, *_ = max((entry for entry in known if entry is not None), key=lambda entry: entry[1])
+    return Lead(stale) if conditional(stale) else LEAD
+
+
+def _weight_of(headers: Mapping[str, str]) -> int:
+    """Bytes."""
+    return sys.getsizeof(headers) + sum(sys.getsizeof(name) + sys.getsizeof(value) for name, value in headers.items())

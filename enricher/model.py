@@ -6,6 +6,7 @@ and adds it last. Times are in seconds, sizes in bytes; a name says so wherever 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,10 +95,94 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """How long an answer is worth remembering, in seconds; `missing_s` for one that says "no such thing"."""
+    """How long an answer is worth remembering, in seconds; `missing_s` for one that says "no such thing".
+
+    `obliging`: where the server says that the answer is good for longer (Cache-Control: max-age), it is, up to a day.
+    An answer that is older is asked for again; with its ETag or date, where those were kept (`Service.keep_headers`), and
+    an answer of 304 makes it young again. `moved_s` is for an answer that says "moved for good" (301, 308).
+    """
 
     found_s: float
     missing_s: float
+    obliging: bool = False
+    moved_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PerHost:
+    """A service that is many hosts: what each of them may be asked. Trouble with one host is that host's alone.
+
+    `group` names what counts as one host (its registrable domain); it is given the host with its port.
+    """
+
+    concurrency: int
+    group: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a service's addresses may lead: only to public hosts, and to what is `allowed` beside them.
+
+    `allowed` holds "host" (any port) or "host:port", in lower case: private hosts that a person names. It is judged by the
+    address that is connected to, so no name and no redirect leads elsewhere.
+    """
+
+    allowed: frozenset[str] = frozenset()
+    ports: tuple[int, ...] = (80, 443)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What an answer's headers say of the quota; None says nothing.
+
+    `requests` and `tokens` are the windows that hold from now on. `pause_s`: nobody is to ask for so long.
+    """
+
+    requests: Window | None = None
+    tokens: Window | None = None
+    pause_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer took, in tokens. `tokens_in` are all that went in, `cached` of them at the lower price."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model's tokens cost, in billionths of a currency's unit for each token (nano-dollars)."""
+
+    tokens_in: float
+    tokens_out: float
+    cached: float
+    currency: str = "USD"
+
+    def of(self, usage: Usage) -> int:
+        """What a usage costs, nano-units, rounded up."""
+        fresh = usage.tokens_in - usage.cached
+        return math.ceil(fresh * self.tokens_in + usage.cached * self.cached + usage.tokens_out * self.tokens_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """That a request costs money: who is paid for which model, the price, and the most that one attempt can take.
+
+    An attempt is booked before it leaves (`started`, at its worst price), and settled by what it really took.
+    """
+
+    provider: str
+    model: str
+    price: Price
+    most: Usage
+
+    @property
+    def worst(self) -> int:
+        """The most that an attempt can cost, nano-units."""
+        return self.price.of(self.most)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -120,6 +205,12 @@ class Service:
     rules (2xx is accepted; 408, 425, 429, 500, 502, 503, 504 are asked again; 401 refuses the key where one is sent;
     the rest is refused). `data` is the parsed JSON body, or None where the body is no JSON.
     `lifetimes` is by kind of answer (`Request.kind`); a kind that is not listed is not remembered.
+    `keep_headers` are the headers (in lower case) that travel with an answer and are remembered with it.
+    With `per_host` the service is the open web: `base_url` is "" and a request's path its whole address.
+    `reach` guards where its requests may lead; None: the address is its operator's own word.
+    `token_windows` bound the tokens that requests reserve (`Request.tokens`); `hints(response)` reads both kinds of windows
+    from an answer's headers, `usage(response)` what it really took, None where it does not tell.
+    `attempts` is how many a request has, where it is not as many as everywhere. `batch` hands work in by the hundred.
     """
 
     name: str
@@ -134,6 +225,14 @@ class Service:
     timeout_s: float = 10.0
     max_bytes: int = 8 * 1024 * 1024
     max_connections: int | None = None
+    keep_headers: tuple[str, ...] = ()
+    per_host: PerHost | None = None
+    reach: Reach | None = None
+    token_windows: tuple[Window, ...] = ()
+    hints: Callable[[Response], Hints | None] | None = None
+    usage: Callable[[Response], Usage | None] | None = None
+    attempts: int | None = None
+    batch: BatchApi | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +240,12 @@ class Request:
     """What a recipe asks of a service: `path` is joined to the service's address, `params` follow in their order.
 
     `expects` "json" has the body parsed (a body that does not parse is asked for again), "bytes" leaves it alone.
+    `max_bytes` bounds the decoded body, where it is not as much as the service allows.
+    `known_as` is what the answer is remembered by, where it is not by what was sent.
+    `tokens` are reserved of the service's token windows, `spacing_s` lies between two requests to one host at least.
+    `stream`: the body comes in pieces, which are shown to who watches; the answer is the whole of it all the same.
+    `charge`: it costs money. `later`: it may be handed to the service's `batch`; an item that needs it is then `deferred`.
+    `replaceable`: the recipe knows whom to ask instead, so that a silent service fails this request and not the job.
     """
 
     service: Service
@@ -150,6 +255,15 @@ class Request:
     method: str = "GET"
     body: bytes = b""
     expects: Literal["json", "bytes"] = "json"
+    headers: Mapping[str, str] = NOTHING
+    max_bytes: int | None = None
+    known_as: str | None = None
+    tokens: int = 0
+    spacing_s: float = 0.0
+    stream: bool = False
+    charge: Charge | None = None
+    later: bool = False
+    replaceable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +282,8 @@ class Compute:
 class Response:
     """One attempt's answer as the wire brought it: header names in lower case, `body` decoded.
 
-    `sent_at` and `done_at` are seconds on the performer's monotonic clock, `wall_at` is Unix time at `done_at`.
+    `sent_at`, `first_byte_at` (of the body) and `done_at` are seconds on the performer's monotonic clock, `wall_at` is Unix
+    time at `done_at`.
     """
 
     status: int
@@ -177,6 +292,7 @@ class Response:
     sent_at: float = 0.0
     done_at: float = 0.0
     wall_at: float = 0.0
+    first_byte_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +300,14 @@ class Answer:
     """What a recipe receives for a `Request`: `data` is the parsed JSON where JSON was expected.
 
     `missing` is true where the service says "no such thing": an answer too, only a shorter-lived one.
+    `headers` are those that the service keeps.
     """
 
     status: int
     data: Any
     body: bytes
     missing: bool = False
+    headers: Mapping[str, str] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +319,15 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Worth another attempt. `pause`: the service asks everyone to hold back, for `after_s` seconds at least."""
+    """Worth another attempt. `pause`: the service asks everyone to hold back, for `after_s` seconds at least.
+
+    `attempts`: so many attempts of this request that end so are enough, where it is not as many as for any other reason.
+    """
 
     reason: str
     after_s: float | None = None
     pause: bool = False
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +348,49 @@ Verdict = Accept | Retry | Refuse | RefuseKey
 
 
 @dataclass(frozen=True, slots=True)
+class BatchState:
+    """How a batch stands at its provider. `ended`: its results can be fetched; `reason` says why there will be none."""
+
+    ended: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of one request of a batch: the `body` of a usual answer, or the `reason` why there is none."""
+
+    custom_id: str
+    body: bytes | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchApi:
+    """How work is handed to a service by the hundred. Each is a flow that asks its requests one after the other.
+
+    `submit(requests)` hands in (custom_id, request) pairs and returns the provider's id of the batch; `state(id)` returns a
+    `BatchState`, `results(id)` a list of `BatchResult` in any order. `find(custom_ids, since, known)` looks for a batch that
+    may or may not have been taken since a Unix time, and is none of `known`: its id, None where it surely was not taken; it
+    raises `Undecided` where that can't be told.
+    `discount` is what the price is multiplied by. At most `most` requests go into one.
+    """
+
+    submit: Callable[[Sequence[tuple[str, Request]]], Generator[Request, Answer, str]]
+    state: Callable[[str], Generator[Request, Answer, BatchState]]
+    results: Callable[[str], Generator[Request, Answer, list[BatchResult]]]
+    find: Callable[[Sequence[str], float, frozenset[str]], Generator[Request, Answer, str | None]]
+    discount: float = 0.5
+    most: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered:
-    """An answer as the memory keeps it."""
+    """An answer as the memory keeps it, with the headers that its service keeps."""
 
     status: int
     body: bytes
     missing: bool = False
+    headers: Mapping[str, str] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +440,14 @@ class Unsure:
     score: float | None = None
 
 
-Conclusion = Found | NotFound | Unsure | Mapping[str, Any] | None
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The recipe can't do it, for this reason, in our own words. The next run tries again."""
+
+    reason: str
+
+
+Conclusion = Found | NotFound | Unsure | Failed | Mapping[str, Any] | None
 """What a recipe returns. A plain mapping means `Found(mapping)`, None means `NotFound()`."""
 
 Recipe = Callable[[Item], Generator[Request | Compute, Any, Conclusion]]
@@ -301,7 +467,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an item, with everything it learnt on the way."""
+    """What became of an item, with everything it learnt on the way. `handed` is what a deferred one waits for."""
 
     item: Item
     status: Status
@@ -313,6 +479,7 @@ class Outcome:
     candidates: tuple[Candidate, ...] = ()
     learnt: tuple[Learnt, ...] = ()
     effort: Effort = field(default=Effort(), compare=False)
+    handed: Request | None = field(default=None, compare=False)
 
 
 # ── a pipeline ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -342,6 +509,9 @@ class Pipeline:
     `tables_of(record)` gives the rows of one record: table name → rows, each in the order of the table's columns.
     `options` are what changes the answers (language, address): the same input with other options is another job.
     `typical(request)` makes up a body such as the service would send: what a forecast is rehearsed with.
+    `merged`: the columns of a list are among those of the record; a row is told as its record, and as its cells where it has
+    none.
+    `lane_of(item)` names what an item mainly waits for (its host): items are taken so that no lane holds all workers.
     """
 
     name: str
@@ -353,6 +523,8 @@ class Pipeline:
     tables_of: Callable[[Mapping[str, Any]], Mapping[str, Sequence[tuple[Any, ...]]]] | None = None
     options: Mapping[str, str] = NOTHING
     typical: Callable[[Request], bytes] | None = None
+    lane_of: Callable[[Item], str] | None = None
+    merged: bool = False
 
 
 # ── what the store tells ────────────────────────────────────────────────────────────────────────────────────────────

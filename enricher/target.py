@@ -21,6 +21,8 @@ def _quoted(word: str) -> str:
 def target(request: Request) -> str:
     """The request's address below the service's, query included: what the transport sends before it adds the key."""
     path = request.path
+    if not request.service.base_url:  # the open web: the whole address, spelled as it is
+        return path
     if not _PLAIN_PATH.fullmatch(path):
         path = quote(path, safe="/%:@!$&'()*+,;=~")
     if not request.params:

@@ -1,6 +1,6 @@
 """The blocks of README.md that a program writes: `scripts/readme` fills them in, tests/test_promises.py holds them.
 
-<!-- help: movies -->     what `enricher movies --help` says
+<!-- help: movies -->     what `enricher movies --help` says; articles likewise
 <!-- demo output -->      what `scripts/demo` says, both of its streams
 <!-- performance -->      the table over the stored runs; the chart beside them is written with it
 """

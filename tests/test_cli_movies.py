@@ -583,7 +583,7 @@ class Interrupting:
     def holds(self):
         return []
 
-    def run(self, pipeline, job, stop, tally):
+    def run(self, pipeline, job, stop, tally, **more):
         del pipeline, job
         tally.done = 3
         for _ in range(self._times):

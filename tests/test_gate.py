@@ -1,6 +1,8 @@
 """The gate: in order, on time, for everyone, and told the time."""
 
 import asyncio
+import heapq
+import itertools
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 
 from enricher.core.circuit import Patience
 from enricher.core.gate import GO, LONGEST_PAUSE_S, RECHECK_S, Again, Gate, Go, Health, Hold, Ticket
+from enricher.core.hosts import HOST_PATIENCE, HOSTS_KEPT, REPORT_S
 from enricher.core.limits import GUARD_S
 from enricher.errors import ServiceDown
-from enricher.model import Service, Window
+from enricher.model import Hints, PerHost, Service, Window
 
 HOST = "api.test"
 
@@ -581,3 +584,555 @@ def test_a_service_that_says_not_now_for_too_long_ends_the_job_and_an_answer_mak
     gate.report(late, now + 10, Health.NO_NEWS, 2.0, "HTTP 429")
     with pytest.raises(ServiceDown, match="HTTP 429, and nothing else for"):
         gate.ask(ticket(api), now + 20)
+
+
+# ── tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def model(*token_windows, windows=(), **more):
+    return service(*windows, token_windows=token_windows, **more)
+
+
+def wanting(api, tokens):
+    return Ticket(api, HOST, tokens)
+
+
+def test_tokens_and_requests_hold_at_once():
+    gate, api = Gate(guard_s=0.0), model(Window(100, 1.0), windows=(Window(3, 1.0),))
+    assert granted(gate, [wanting(api, 60), wanting(api, 40)], 0.0) == [0, 1]
+    one_more = wanting(api, 1)
+    assert granted(gate, [one_more], 0.5) == []
+    gate.leave(one_more)
+    assert granted(gate, [wanting(api, 0)], 0.5) == [0]  # one that needs no tokens waits for none
+    assert granted(gate, [wanting(api, 0)], 0.6) == []
+
+
+def test_tokens_that_were_not_taken_are_free_for_the_next():
+    gate, api = Gate(), model(Window(100, 1.0))
+    first, second = wanting(api, 100), wanting(api, 70)
+    assert granted(gate, [first, second], 0.0) == [0]
+    gate.report(first, 0.1, Health.ALIVE, tokens=30)
+    assert granted(gate, [second], 0.11) == [0]
+
+
+@pytest.mark.parametrize(("tokens", "goes"), [(None, []), (100, []), (0, [0])])
+def test_a_reservation_stays_unless_it_is_known_what_was_taken(tokens, goes):
+    gate, api = Gate(), model(Window(100, 1.0))
+    first = wanting(api, 100)
+    gate.ask(first, 0.0)
+    gate.report(first, 0.1, Health.FAILING, tokens=tokens)
+    assert granted(gate, [wanting(api, 100)], 0.2) == goes
+
+
+def test_who_leaves_with_tokens_has_taken_them():
+    gate, api = Gate(), model(Window(100, 1.0))
+    first, second = wanting(api, 100), wanting(api, 50)
+    assert granted(gate, [first, second], 0.0) == [0]
+    gate.leave(first)
+    assert gate.ask(second, 0.5) == Again(RECHECK_S)  # no report will come: there is nothing to look for sooner
+    gate.report(first, 0.6, Health.ALIVE, tokens=0)  # and none counts any more
+    assert granted(gate, [second], 1.0) == []
+    assert granted(gate, [second], 1.0 + GUARD_S) == [0]
+
+
+def test_who_waits_for_tokens_looks_soon_whether_a_report_has_freed_some():
+    """Half of what is reserved is not taken: to find out a quarter of a second later would cost a tenth of the quota."""
+    gate, api = Gate(), model(Window(100, 60.0))
+    gate.ask(wanting(api, 100), 0.0)
+    assert [gate.ask(wanting(api, 10), 0.1).seconds for _ in range(3)] == pytest.approx(
+        [REPORT_S * n for n in (1, 2, 3)]
+    )
+
+
+def test_a_large_ticket_is_not_starved_by_small_ones_behind_it():
+    gate, api, now = Gate(guard_s=0.0), model(Window(100, 1.0)), 0.0
+    small = [wanting(api, 30) for _ in range(3)]
+    assert granted(gate, small, 0.0) == [0, 1, 2]
+    large, waiting = wanting(api, 90), []
+    while gate.ask(large, now) is not GO:
+        waiting.append(wanting(api, 10))
+        assert granted(gate, waiting, now) == []
+        now = round(now + 0.1, 1)
+    assert now == 1.0
+    assert granted(gate, waiting, now) == [0]
+
+
+def test_small_ones_go_while_the_large_one_before_them_would_still_fit():
+    gate, api = Gate(), model(Window(100, 1.0), windows=(Window(3, 1.0),))
+    empty_quota(gate, api)
+    large, small, smaller = (wanting(api, tokens) for tokens in (70, 30, 1))
+    assert granted(gate, [large, small, smaller], 0.5) == []
+    assert granted(gate, [smaller, small, large], 1.1) == [1, 2]  # the smallest does not fit beside those before it
+
+
+def test_who_waited_with_tokens_and_left_is_in_nobody_s_way():
+    gate, api = Gate(), model(Window(100, 1.0))
+    first, large, small = wanting(api, 50), wanting(api, 90), wanting(api, 50)
+    assert granted(gate, [first, large, small], 0.0) == [0]
+    gate.leave(large)
+    assert granted(gate, [small], 0.1) == [0]
+
+
+def test_what_is_larger_than_the_window_goes_once_the_window_is_empty():
+    gate, api = Gate(guard_s=0.0), model(Window(100, 1.0))
+    first, huge, small = wanting(api, 1), wanting(api, 500), wanting(api, 1)
+    assert granted(gate, [first, huge, small], 0.0) == [0]
+    assert granted(gate, [small, huge], 1.0) == [1]
+    assert granted(gate, [small], 1.99) == []
+    assert granted(gate, [small], 2.0) == [0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, 150), min_size=1, max_size=12), st.lists(st.integers(0, 11), max_size=60))
+def test_everybody_gets_tokens_in_the_end_whoever_wakes_when(wants, wakes):
+    """In whatever order they wake: each needs a window for itself at most, and the step in which it is noticed."""
+    gate, api = Gate(guard_s=0.0), model(Window(100, 1.0))
+    waiting = [wanting(api, tokens) for tokens in wants]
+    order = itertools.cycle([*wakes, *range(len(wants))])
+    now = 0.0
+    while waiting and now <= 1.3 * len(wants):
+        for number in itertools.islice(order, len(wakes) + len(wants)):
+            if number < len(waiting) and gate.ask(waiting[number], now) is GO:
+                del waiting[number]
+        now += 0.1
+    assert (waiting, gate.waiting(), gate._lanes["api"].tokens) == ([], 0, {})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_quota_of_tokens_is_used(seed):
+    """Eight are under way at a time, and each reserves a third more than it takes. The rest goes to the guard and to that."""
+    chance, gate, api = random.Random(seed), Gate(), model(Window(6000, 2.0))
+    agenda, taken, order = [(0.0, number, None) for number in range(8)], [], itertools.count(8)
+    while len(taken) < 1500:
+        now, _, mine = heapq.heappop(agenda)
+        if mine is not None and mine.granted_at is not None:
+            taken.append((mine.granted_at, chance.randint(80, 120)))
+            gate.report(mine, now, Health.ALIVE, tokens=taken[-1][1])
+            mine = None
+        mine = mine or wanting(api, 133)
+        verdict = gate.ask(mine, now)
+        delay_s = verdict.seconds if isinstance(verdict, Again) else chance.uniform(0.1, 0.2)
+        heapq.heappush(agenda, (now + delay_s, next(order), mine))
+    taken.sort()
+    total, span_s = sum(tokens for _, tokens in taken), taken[-1][0] - taken[0][0]
+    assert 0.9 <= (total - 6000) / 6000 * 2.0 / span_s <= 1.0
+
+
+# ── what the answers' headers say ───────────────────────────────────────────────────────────────────────────────────
+
+
+def learning(*windows):
+    return service(*windows, hints=lambda response: None)
+
+
+def told(gate, api, hints, now=0.0, tokens=0):
+    """One request whose answer says this."""
+    each = wanting(api, tokens)
+    assert gate.ask(each, now) is GO
+    gate.report(each, now, Health.ALIVE, hints=hints)
+
+
+def test_windows_from_the_headers_hold_from_then_on_and_what_was_sent_before_counts():
+    """Three left before the first answer told that there are five a second."""
+    gate, api = Gate(), learning()
+    assert granted(gate, [ticket(api), ticket(api)], 0.0) == [0, 1]
+    told(gate, api, Hints(requests=Window(5, 1.0)), now=0.9)
+    assert granted(gate, [ticket(api) for _ in range(3)], 0.95) == [0, 1]
+    assert len(gate._lanes["api"].limits) == 2  # the new one, and the minute that is watched
+
+
+def test_token_windows_from_the_headers_count_what_was_sent_and_its_corrections():
+    gate, api = Gate(), learning()
+    before = wanting(api, 60)
+    gate.ask(before, 0.0)
+    told(gate, api, Hints(tokens=Window(100, 1.0)), now=0.1, tokens=30)
+    next_one = wanting(api, 50)
+    assert granted(gate, [next_one], 0.2) == []
+    gate.report(before, 0.3, Health.ALIVE, tokens=20)
+    assert granted(gate, [next_one], 0.3) == [0]
+
+
+def test_headers_that_say_the_same_as_before_change_nothing():
+    gate, api = Gate(), learning(Window(5, 1.0))
+    told(gate, api, Hints(tokens=Window(100, 1.0)))
+    limits = gate._lanes["api"].limits
+    told(gate, api, Hints(requests=Window(5, 1.0), tokens=Window(100, 1.0)))
+    told(gate, api, Hints())
+    assert gate._lanes["api"].limits is limits
+    assert gate._lanes["api"].service.windows == (Window(5, 1.0),)
+
+
+def test_a_pause_that_headers_ask_for_holds_everyone_and_is_no_not_now():
+    gate, api = Gate(patience=IMPATIENT), learning()
+    for second in range(0, 60, 6):  # longer than the patience for a service that says nothing else
+        told(gate, api, Hints(pause_s=5.0), now=float(second))
+        assert not may_go(gate, api, second + 4.9)
+    assert gate.holds(58.0) == [Hold("api", "nothing left of its quota", pytest.approx(1.0))]
+
+
+def test_what_was_learnt_is_kept_for_the_next_job_with_the_same_quota_and_not_with_another():
+    gate = Gate(guard_s=0.0)
+    told(gate, learning(), Hints(requests=Window(2, 1.0)))
+    again = learning()
+    assert [may_go(gate, again, 0.5) for _ in range(2)] == [True, False]
+    assert [may_go(gate, learning(Window(3, 1.0)), 0.6) for _ in range(2)] == [True, False]
+
+
+def test_the_next_job_s_token_windows_hold_for_the_same_service():
+    gate = Gate()
+    gate.ask(wanting(model(Window(100, 1.0)), 60), 0.0)
+    narrow, wide = wanting(model(Window(80, 1.0)), 30), wanting(model(Window(90, 1.0)), 30)
+    assert granted(gate, [narrow], 0.5) == []
+    gate.leave(narrow)
+    assert granted(gate, [wide], 0.5) == [0]
+
+
+@pytest.mark.parametrize(
+    ("token_windows", "goes"), [(None, []), ([], [0]), ([Window(30, 1.0)], []), ([Window(90, 1.0)], [0])]
+)
+def test_a_rate_is_set_with_its_token_windows_or_without(token_windows, goes):
+    gate, api = Gate(), model(Window(50, 1.0))
+    gate.ask(wanting(api, 20), 0.0)
+    gate.set_rate(api, [Window(9, 1.0)], token_windows)
+    assert granted(gate, [wanting(api, 40)], 0.0) == goes
+
+
+# ── many hosts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def site(host):
+    """The last two labels of a host's name."""
+    return ".".join(host.split(".")[-2:])
+
+
+def web(*windows, concurrency=2, **more):
+    return Service("web", "", windows=windows, per_host=PerHost(concurrency, site), **more)
+
+
+def page(api, host="a.test", spacing_s=0.0):
+    return Ticket(api, host, spacing_s=spacing_s)
+
+
+def under_way(gate, api, count, host="a.test", now=0.0):
+    tickets = [page(api, host) for _ in range(count)]
+    assert granted(gate, tickets, now) == list(range(count))
+    return tickets
+
+
+def turned_away(gate, api, now, host="a.test"):
+    """Why a newcomer is turned away; None if he is not."""
+    newcomer = page(api, host)
+    try:
+        gate.ask(newcomer, now)
+    except ServiceDown as error:
+        return str(error)
+    finally:
+        gate.leave(newcomer)
+    return None
+
+
+def test_a_host_is_asked_no_more_at_a_time_than_it_may_be():
+    gate, api = Gate(), web()
+    first, _ = under_way(gate, api, 2)
+    third, fourth = page(api), page(api, "www.a.test")  # of the same site
+    assert [gate.ask(each, 0.0) for each in (third, fourth)] == [Again(REPORT_S), Again(2 * REPORT_S)]
+    assert granted(gate, [page(api, "b.test")], 0.0) == [0]
+    gate.report(first, 0.5, Health.ALIVE)
+    assert granted(gate, [fourth, third], 0.5) == [1]
+    assert gate.waiting() == 1
+
+
+def test_who_leaves_gives_back_his_place_at_the_host_granted_or_not():
+    gate, api = Gate(), web(concurrency=1)
+    (gone,) = under_way(gate, api, 1)
+    first, second = page(api), page(api)
+    assert granted(gate, [first, second], 0.0) == []
+    for each in (gone, gone, first):
+        gate.leave(each)
+    assert granted(gate, [second, page(api)], 0.0) == [0]
+
+
+def test_a_report_after_the_end_frees_no_second_place():
+    gate, api = Gate(), web(concurrency=1)
+    (gone,) = under_way(gate, api, 1)
+    gate.leave(gone)
+    under_way(gate, api, 1)
+    gate.report(gone, 0.1, Health.ALIVE)
+    assert granted(gate, [page(api)], 0.2) == []
+
+
+def test_two_departures_to_a_host_lie_apart_by_the_most_that_is_asked_for():
+    gate, api, now, left_at = Gate(), web(concurrency=9), 0.0, []
+    for spacing_s in (0.0, 0.5, 2.0, 0.0):
+        now = when_granted(gate, page(api, spacing_s=spacing_s), now)
+        left_at.append(now)
+    assert left_at == pytest.approx([0.0, 0.5, 2.5, 4.5])
+    assert granted(gate, [page(api), page(api, "b.test")], 6.0) == [1]
+
+
+def test_a_spaced_host_is_asked_in_order():
+    gate, api = Gate(), web(concurrency=9)
+    under_way(gate, api, 1)
+    waiting = [page(api, spacing_s=1.0) for _ in range(3)]
+    assert [gate.ask(each, 0.9).seconds for each in waiting] == pytest.approx([0.1, RECHECK_S, RECHECK_S])
+    assert granted(gate, reversed(waiting), 1.0) == [2]
+    assert granted(gate, waiting[1:], 1.9) == []
+    assert granted(gate, reversed(waiting[1:]), 2.0) == [1]
+
+
+def test_who_waits_for_his_host_is_in_nobody_s_way():
+    """A ticket of a busy host asked first: it does not count as one before the others of the service."""
+    gate, api = Gate(), web(Window(3, 1.0), concurrency=1)
+    under_way(gate, api, 1)
+    busy = [page(api) for _ in range(5)]
+    assert granted(gate, busy, 0.1) == []
+    assert granted(gate, [page(api, "b.test"), page(api, "c.test"), page(api, "d.test")], 0.2) == [0, 1]
+
+
+def test_once_the_host_has_room_its_first_stands_where_he_first_asked():
+    gate, api = Gate(guard_s=0.0), web(Window(2, 1.0), concurrency=1)
+    (gone,) = under_way(gate, api, 1)
+    under_way(gate, api, 1, "b.test")
+    first, second, other = page(api), page(api), page(api, "c.test")
+    assert granted(gate, [first, second, other], 0.1) == []
+    gate.report(gone, 0.2, Health.FAILING)
+    assert granted(gate, [first], 0.3) == []  # it has a turn at its host now, and waits for the quota
+    assert granted(gate, [other, second, first], 1.0) == [0, 2]
+
+
+@pytest.mark.parametrize("trouble", ["a pause", "a circuit", "more space"])
+def test_a_host_that_gets_into_trouble_takes_its_tickets_out_of_the_queue_at_once(trouble):
+    """Not only when they wake: those behind them would wait for nothing."""
+    gate, api = Gate(guard_s=0.0, host_patience=IMPATIENT), web(Window(2, 1.0), concurrency=9)
+    tickets = under_way(gate, api, 2)
+    mine, other, another = page(api), page(api, "b.test"), page(api, "c.test")
+    assert granted(gate, [mine, other, another], 0.5) == []
+    match trouble:
+        case "a pause":
+            gate.report(tickets[0], 0.6, Health.NO_NEWS, 60.0, "HTTP 429")
+        case "a circuit":
+            for each in tickets:
+                gate.report(each, 0.6, Health.FAILING)
+        case "more space":
+            gate.ask(page(api, spacing_s=60.0), 0.6)
+    assert granted(gate, [another, other], 1.0) == [0, 1]
+
+
+def test_a_host_s_pause_is_its_own():
+    gate, api = Gate(), web()
+    first, _ = under_way(gate, api, 2)
+    waiting = page(api, "www.a.test")
+    granted(gate, [waiting], 0.0)
+    gate.report(first, 0.5, Health.NO_NEWS, pause_s=5.0, reason="HTTP 429")
+    assert granted(gate, [waiting, page(api, "b.test")], 5.4) == [1]
+    assert gate.holds(4.5) == [Hold("web", "a.test: HTTP 429", pytest.approx(1.0))]
+    assert granted(gate, [waiting], 5.5) == [0]
+    assert gate.holds(5.5) == []
+
+
+def test_a_pause_in_a_host_s_headers_is_its_own():
+    gate, api = Gate(), web()
+    first, _ = under_way(gate, api, 2)
+    gate.report(first, 0.5, Health.ALIVE, hints=Hints(pause_s=5.0))
+    assert granted(gate, [page(api), page(api, "b.test")], 5.4) == [1]
+
+
+def test_a_host_that_asks_for_too_long_a_pause_is_given_up_until_less_is_left():
+    """The reason tells no time: it becomes the error of an item, which is the same however fast a run was."""
+    gate, api = Gate(), web()
+    first, _ = under_way(gate, api, 2)
+    gate.report(first, 0.0, Health.NO_NEWS, LONGEST_PAUSE_S + 60.0, "HTTP 503")
+    assert turned_away(gate, api, 59.0) == "web: a.test asks for too long a pause (HTTP 503)"
+    assert gate.holds(59.0) == []  # nobody waits for it
+    assert (turned_away(gate, api, 59.0, "b.test"), gate.waiting()) == (None, 0)
+    assert turned_away(gate, api, 60.0) is None
+
+
+def test_a_host_that_says_nothing_but_not_now_is_given_up_while_it_says_so():
+    gate, api, now = Gate(host_patience=IMPATIENT), web(), 0.0
+    for _ in range(7):
+        each = page(api)
+        now = when_granted(gate, each, now)
+        gate.report(each, now, Health.NO_NEWS, 2.0, "HTTP 429")
+    assert turned_away(gate, api, now + 1.0) == "web: a.test says nothing but HTTP 429"
+    assert turned_away(gate, api, now + 1.0, "b.test") is None
+    under_way(gate, api, 1, now=now + 2.0)  # its pause is over: one may try
+    gate.revive()
+    assert turned_away(gate, api, now + 1.0) is None
+
+
+# ── a dead one of many hosts ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def dead(gate, api, host="a.test", now=0.0):
+    for _ in range(HOST_PATIENCE.failures):
+        (each,) = under_way(gate, api, 1, host, now)
+        gate.report(each, now, Health.FAILING)
+
+
+def test_a_dead_host_fails_its_items_at_once_and_holds_nobody_else():
+    gate, api = Gate(), web()
+    dead(gate, api)
+    assert turned_away(gate, api, 0.1) == "web: no answer from a.test"
+    assert turned_away(gate, api, 0.1, "www.a.test") is None  # another machine of the same site
+    assert turned_away(gate, api, HOST_PATIENCE.first_open_s - 0.1) is not None
+    assert (gate.waiting(), gate.holds(0.1)) == (0, [])
+
+
+def test_after_a_while_one_finds_out_whether_a_dead_host_is_back_and_the_others_wait_for_it():
+    gate, api, back = Gate(), web(), HOST_PATIENCE.first_open_s
+    dead(gate, api)
+    probe, other = page(api), page(api)
+    assert gate.ask(probe, back) is GO
+    assert probe.probe
+    assert gate.ask(other, back) == Again(REPORT_S)
+    gate.report(probe, back + 1.0, Health.ALIVE)
+    assert gate.ask(other, back + 1.0) is GO
+    assert turned_away(gate, api, back + 1.0) is None
+
+
+def test_a_host_that_is_still_dead_is_left_alone_for_twice_as_long():
+    gate, api, back = Gate(), web(), HOST_PATIENCE.first_open_s
+    dead(gate, api)
+    probe, other = page(api), page(api)
+    granted(gate, [probe, other], back)
+    gate.report(probe, back, Health.FAILING)
+    with pytest.raises(ServiceDown, match=r"^web: no answer from a\.test$"):
+        gate.ask(other, back)
+    assert turned_away(gate, api, 3 * back - 1.0) is not None
+    assert turned_away(gate, api, 3 * back) is None
+
+
+def test_a_probe_of_one_of_many_hosts_is_given_back_and_its_followers_leave_the_queue():
+    gate, api, back = Gate(), web(Window(6, 60.0), concurrency=9), HOST_PATIENCE.first_open_s
+    dead(gate, api)
+    under_way(gate, api, 1, "b.test")
+    probe, follower, other = page(api), page(api), page(api, "c.test")
+    assert granted(gate, [probe, follower, other], back) == []  # the quota is used up
+    gate.set_rate(api, [Window(8, 60.0)])
+    assert granted(gate, [probe, other], back) == [0, 1]
+    gate.leave(probe)
+    gate.set_rate(api, [])
+    assert granted(gate, [follower], back) == [0]
+    assert follower.probe
+
+
+def test_a_new_job_gives_dead_hosts_another_chance():
+    gate, api = Gate(), web()
+    dead(gate, api)
+    gate.revive()
+    assert turned_away(gate, api, 0.1) is None
+
+
+def test_a_ticket_that_was_turned_away_may_ask_again():
+    gate, api = Gate(), web(concurrency=1)
+    dead(gate, api)
+    mine = page(api)
+    with pytest.raises(ServiceDown):
+        gate.ask(mine, 0.1)
+    gate.revive()
+    assert gate.ask(mine, 0.2) is GO
+    assert granted(gate, [page(api)], 0.3) == []
+
+
+def test_a_few_failures_between_answers_give_nobody_up():
+    gate, api = Gate(), web()
+    for _ in range(10):
+        for health in [Health.FAILING] * (HOST_PATIENCE.failures - 1) + [Health.ALIVE]:
+            (each,) = under_way(gate, api, 1)
+            gate.report(each, 0.0, health)
+    assert turned_away(gate, api, 0.0) is None
+
+
+# ── and thousands of them ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_hosts_are_forgotten_when_nothing_depends_on_them():
+    gate, api = Gate(), web(concurrency=1)
+    paused, dead_one = "paused.test", "dead.test"
+    (each,) = under_way(gate, api, 1, paused)
+    gate.report(each, 0.0, Health.NO_NEWS, 600.0, "HTTP 429")
+    dead(gate, api, dead_one)
+    (busy,) = under_way(gate, api, 1, "busy.test")
+    spaced = page(api, "spaced.test", spacing_s=60.0)
+    assert gate.ask(spaced, 0.0) is GO
+    gate.report(spaced, 0.0, Health.ALIVE)
+    hosts = gate._lanes["web"].hosts
+    for number in range(5 * HOSTS_KEPT):
+        (each,) = under_way(gate, api, 1, f"{number}.x{number}", now=number / 1000)
+        gate.report(each, number / 1000, Health.FAILING if number % 2 else Health.ALIVE)
+        assert len(hosts._hosts) + len(gate._lanes["web"].circuits) <= HOSTS_KEPT + 1
+    assert granted(gate, [page(api, paused), page(api, "busy.test"), page(api, "spaced.test")], 5.0) == []
+    assert turned_away(gate, api, 5.0, dead_one) is not None
+    gate.report(busy, 5.0, Health.ALIVE)
+
+
+def test_a_host_whose_tickets_wait_for_the_quota_is_not_forgotten():
+    gate, api = Gate(guard_s=0.0), web(Window(1, 1.0), concurrency=1)
+    under_way(gate, api, 1, "b.test")
+    first, second = page(api), page(api)
+    assert granted(gate, [first, second], 0.0) == []
+    gate._lanes["web"].hosts.forget(0.5)
+    assert granted(gate, [first], 1.0) == [0]
+    assert granted(gate, [page(api)], 2.0) == []
+
+
+def play_visits(api, visits):
+    """One worker for each visit, all from the start: (host, how long it takes, its spacing). When each left, was over."""
+    gate, left, over, order = Gate(guard_s=0.0), {}, {}, itertools.count()
+    agenda = [
+        (0.0, next(order), number, page(api, host, spacing_s)) for number, (host, _, spacing_s) in enumerate(visits)
+    ]
+    while agenda:
+        now, _, number, mine = heapq.heappop(agenda)
+        assert now < 100.0
+        if number in left:
+            over[number] = now
+            gate.report(mine, now, Health.ALIVE)
+            continue
+        verdict = gate.ask(mine, now)
+        if verdict is GO:
+            left[number] = now
+        delay_s = verdict.seconds if isinstance(verdict, Again) else visits[number][1]
+        heapq.heappush(agenda, (now + delay_s, next(order), number, mine))
+    assert gate.waiting() == 0
+    assert not any(host.in_flight for lane in gate._lanes.values() for host in lane.hosts.all())
+    return left, over
+
+
+some_visits = st.lists(
+    st.tuples(
+        st.sampled_from(["a.test", "www.a.test", "b.test", "c.test"]),
+        st.floats(0.01, 1.0),
+        st.sampled_from([0.0, 0.0, 0.0, 0.3]),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(some_visits, st.integers(1, 3), st.sampled_from([(), (Window(2, 0.5),), (Window(1, 0.1),)]))
+def test_every_host_is_asked_in_turn_no_more_than_it_may_be_and_every_visit_is_made(visits, concurrency, windows):
+    left, over = play_visits(web(*windows, concurrency=concurrency), visits)
+    assert len(over) == len(visits)
+    for name in {site(host) for host, _, _ in visits}:
+        mine = [number for number, (host, _, _) in enumerate(visits) if site(host) == name]
+        in_turn = sorted(mine, key=lambda number: (left[number], number))
+        for place, number in enumerate(in_turn):
+            assert sum(left[each] <= left[number] < over[each] for each in mine) <= concurrency
+            assert sum(each < number for each in in_turn[place:]) < concurrency  # who wakes late lets so many pass
+        spacing_s = max(visits[number][2] for number in mine)
+        for sooner, later in itertools.pairwise(in_turn):
+            if left[later] > 0.0:  # all have asked for their spacing by then
+                assert left[later] - left[sooner] >= spacing_s - 1e-9
+
+
+@settings(deadline=None, max_examples=60)
+@given(some_visits, st.integers(1, 3))
+def test_what_one_host_is_asked_and_when_does_not_depend_on_the_others(visits, concurrency):
+    api = web(concurrency=concurrency)
+    mine = [number for number, (host, _, _) in enumerate(visits) if site(host) == "a.test"]
+    mixed, _ = play_visits(api, visits)
+    alone, _ = play_visits(api, [visits[number] for number in mine])
+    assert [mixed[number] for number in mine] == [alone[place] for place in range(len(mine))]

@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enricher.core.gate import Again, Gate, Health, Ticket
-from enricher.core.limits import GUARD_S, PROOF_S, Bucket, FixedWindow, SlidingLog, carry_over, limits_of
+from enricher.core.limits import (
+    GUARD_S,
+    HISTORY,
+    PROOF_S,
+    Bucket,
+    FixedWindow,
+    SlidingLog,
+    TokenLog,
+    carry_over,
+    limits_of,
+    token_limits_of,
+)
 from enricher.model import Service, Window
 
 TEN_SECONDS = Window(40, 10.0)
@@ -128,6 +139,157 @@ def test_a_new_window_keeps_the_slots_that_are_used():
         old.take(at)
     new.follow(old)
     assert new.ready_in(9.0, 0) == pytest.approx(0.5 + GUARD_S)
+
+
+# ── the token log ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def let_tokens_through(service, journeys):
+    """As `let_through`, with tokens: (arrived at, reserved, taken, known from when) of each request.
+
+    `journeys` are (reserved, taken or None, way there, way back or None): None taken is not told, None back not reported.
+    """
+    gate, now, sent, answers = Gate(), 0.0, [], []
+    for number, (reserved, taken, there_s, back_s) in enumerate(journeys):
+        ticket = Ticket(service, "api.test", reserved)
+        while True:
+            while answers and answers[0][0] <= now:
+                done_at, _, answered, tokens = heapq.heappop(answers)
+                gate.report(answered, done_at, Health.ALIVE, tokens=tokens)
+            verdict = gate.ask(ticket, now)
+            if not isinstance(verdict, Again):
+                break
+            now += verdict.seconds
+        done_at = float("inf") if back_s is None else now + there_s + back_s
+        sent.append((now + there_s, reserved, reserved if taken is None else taken, done_at))
+        if back_s is not None:
+            heapq.heappush(answers, (done_at, number, ticket, taken))
+    return sorted(sent)
+
+
+def most_tokens_in(window, sent):
+    """The most that a strict server ever counts as a request arrives: reserved, until it knows what was taken."""
+    most = 0
+    for now, *_ in sent:
+        here = [each for each in sent if now - window.period_s + 1e-9 < each[0] <= now]
+        most = max(most, sum(taken if done_at <= now else reserved for _, reserved, taken, done_at in here))
+    return most
+
+
+backs = st.none() | st.floats(0.0, 2.0)
+
+
+@st.composite
+def token_journeys(draw, limit):
+    reserved = draw(st.integers(0, limit))
+    return reserved, draw(st.none() | st.integers(0, reserved)), draw(ways), draw(backs)
+
+
+@settings(deadline=None, max_examples=120)
+@given(window=st.builds(Window, st.integers(1, 1000), st.sampled_from([0.2, 1.0])), data=st.data())
+def test_no_window_ever_holds_more_tokens_than_it_may(window, data):
+    journeys = data.draw(st.lists(token_journeys(window.limit), min_size=1, max_size=40))
+    sent = let_tokens_through(service_with(token_windows=(window,)), journeys)
+    assert most_tokens_in(window, sent) <= window.limit
+
+
+@settings(deadline=None, max_examples=40)
+@given(journeys=st.lists(token_journeys(100), min_size=60, max_size=80))
+def test_windows_of_requests_and_of_tokens_hold_at_once(journeys):
+    requests, tokens = Window(5, 1.0), (Window(300, 1.0), Window(900, 10.0))
+    sent = let_tokens_through(service_with(requests, token_windows=tokens), journeys)
+    assert most_in(requests, [at for at, *_ in sent]) <= requests.limit
+    assert [most_tokens_in(window, sent) <= window.limit for window in tokens] == [True, True]
+
+
+def tokens_per_second(limit, **taken):
+    """A log of so many a second without a guard; `at_3=40`: at 0.3 s forty were taken."""
+    log = TokenLog(Window(limit, 1.0), guard_s=0.0)
+    for name, tokens in taken.items():
+        tenths = int(name.removeprefix("at_"))
+        log.take(tenths / 10, tokens, tenths)
+    return log
+
+
+@pytest.mark.parametrize(
+    ("ahead", "tokens", "expected_s"),
+    [
+        (0, 30, 0.0),
+        (0, 31, 0.4),
+        (0, 60, 0.4),
+        (0, 61, 0.7),
+        (20, 11, 0.4),
+        (40, 50, 0.7),
+        (60, 50, 1.0),
+        (0, 999, 0.7),
+    ],
+)
+def test_tokens_wait_until_as_many_are_free(ahead, tokens, expected_s):
+    """Of a hundred thirty went at 0 s and forty at 0.3 s. What is larger than the window waits until it is empty."""
+    log = tokens_per_second(100, at_0=30, at_3=40)
+    assert log.ready_in(0.6, ahead, tokens) == pytest.approx(expected_s)
+
+
+def test_more_than_the_window_goes_once_it_is_empty_and_then_nothing_else_does():
+    log = tokens_per_second(100, at_0=1)
+    assert log.ready_in(1.0, 0, 250) == 0.0
+    log.take(1.0, 250, 7)
+    assert log.ready_in(1.9, 0, 1) == pytest.approx(0.1)
+    assert log.ready_in(2.0, 0, 100) == 0.0
+
+
+@pytest.mark.parametrize(("taken", "left"), [(0, 100), (25, 75), (60, 40), (90, 10)])
+def test_a_reservation_is_corrected_to_what_was_taken(taken, left):
+    """To more than was reserved as well."""
+    log = tokens_per_second(100, at_0=60)
+    log.correct(0, taken)
+    assert log.ready_in(0.5, 0, left) == 0.0
+    assert log.ready_in(0.5, 0, left + 1) == (pytest.approx(0.5) if taken else 0.0)
+
+
+def test_a_correction_comes_too_late_when_the_tokens_have_left_the_window():
+    log = tokens_per_second(100, at_0=60)
+    assert log.ready_in(1.0, 0, 100) == 0.0
+    log.correct(0, 90)
+    log.arrived(0, 0.1)
+    assert log.ready_in(1.0, 0, 100) == 0.0
+
+
+def test_an_early_answer_spares_the_guard_of_its_tokens():
+    log = TokenLog(Window(100, 1.0))
+    log.take(0.0, 60, 1)
+    log.take(0.0, 40, 2)
+    log.arrived(2, 0.02)
+    log.arrived(1, GUARD_S + 0.1)  # proves nothing
+    assert log.ready_in(0.5, 0, 40) == pytest.approx(0.52 + PROOF_S)
+    assert log.ready_in(0.5, 0, 41) == pytest.approx(0.5 + GUARD_S)
+
+
+def test_a_new_token_window_keeps_what_is_taken_and_it_can_still_be_corrected():
+    old, new = TokenLog(HISTORY), TokenLog(Window(100, 1.0))
+    old.take(0.0, 60, 1)
+    old.take(5.0, 60, 2)
+    new.follow(old)
+    assert new.ready_in(5.5, 0, 41) == pytest.approx(0.5 + GUARD_S)
+    new.correct(2, 10)
+    assert new.ready_in(5.5, 0, 90) == 0.0
+
+
+def test_a_service_whose_answers_tell_its_windows_is_watched_for_a_minute_back():
+    """Else what was sent before the first answer came would be counted by the server and not here."""
+    learning = service_with(TEN_SECONDS, token_windows=(ONE_SECOND,), hints=lambda response: None)
+    assert [limit.window for limit in limits_of(learning)] == [TEN_SECONDS, HISTORY]
+    assert [limit.window for limit in token_limits_of(learning)] == [ONE_SECOND, HISTORY]
+    assert token_limits_of(service_with(TEN_SECONDS)) == []
+
+
+def test_what_is_only_watched_holds_nobody_and_is_forgotten_after_a_minute():
+    log, tokens = SlidingLog(HISTORY), TokenLog(HISTORY)
+    for number in range(100):
+        log.take(float(number))
+        tokens.take(float(number), 10**6, number)
+        assert (log.ready_in(float(number), 50), tokens.ready_in(float(number), 10**9, 10**6)) == (0.0, 0.0)
+    assert (len(log._free_at), len(tokens._free_at), len(tokens._held)) == (61, 61, 61)
 
 
 # ── the bucket ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -102,6 +102,51 @@ def test_a_stale_memory_is_replaced_by_the_new_one():
     assert memory.weight_bytes == weight_of("key", MISSING.body)
 
 
+# ── what is too old, and can be asked about ─────────────────────────────────────────────────────────────────────────
+
+ETAG = Remembered(200, b"{}", headers={"etag": '"7"'})
+DATE = Remembered(200, b"{}", headers={"last-modified": "Wed, 01 Jan 2025 00:00:00 GMT"})
+NO_MARK = Remembered(200, b"{}", headers={"content-type": "text/html"})
+
+
+@pytest.mark.parametrize(("what", "offered"), [(ETAG, ETAG), (DATE, DATE), (NO_MARK, None), (FOUND, None)])
+@pytest.mark.parametrize("why", ["too old", "before the refresh"])
+@pytest.mark.parametrize("tier", ["upper", "lower"])
+def test_what_is_not_good_enough_is_offered_to_the_leader_if_the_service_can_be_asked_about_it(
+    what, offered, why, tier
+):
+    wall = Wall(1000.0)
+    memory = memory_of(
+        wall,
+        lower=lambda _key: (what, 1000.0) if tier == "lower" else None,
+        not_before=1001.0 if why == "before the refresh" else 0.0,
+    )
+    if tier == "upper":
+        learn(memory, what=what)
+    wall.now += 101.0 if why == "too old" else 2.0
+    assert memory.recall("key", LIFETIME) == Lead(offered)
+    assert isinstance(memory.recall("key", LIFETIME), Pending)
+
+
+@pytest.mark.parametrize(("below_at", "offered"), [(900.0, ETAG), (1100.0, DATE)])
+def test_of_two_that_are_too_old_the_younger_is_offered(below_at, offered):
+    """What was just learnt is not in the store yet; what another process learnt is only there."""
+    wall = Wall(1000.0)
+    memory = memory_of(wall, lower=lambda _key: (DATE, below_at))
+    memory.settle("key", ETAG)
+    wall.now = 2000.0
+    assert memory.recall("key", LIFETIME) == Lead(offered)
+
+
+def test_what_is_still_good_is_young_again_once_that_was_said():
+    wall = Wall()
+    memory = memory_of(wall)
+    learn(memory, what=ETAG)
+    wall.now += 101.0
+    memory.settle("key", memory.recall("key", LIFETIME).stale)
+    assert memory.recall("key", LIFETIME) == Known(ETAG, 0.0)
+
+
 # ── the lower tier ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -188,6 +233,19 @@ def test_the_counted_weight_is_the_real_one_and_never_less(entries, body_bytes):
     memory, held_bytes = really_held(full)
     assert held_bytes <= memory.weight_bytes
     assert memory.weight_bytes - held_bytes <= entries * ENTRY_BYTES / 2
+
+
+def test_headers_are_part_of_the_weight():
+    def full():
+        memory = memory_of(max_bytes=100_000_000)
+        for number in range(1_000):
+            headers = {f"x-name-{number}": f"{number:0500}", f"location-{number}": f"https://example.org/{number}"}
+            learn(memory, f"key {number}", Remembered(200, b"", headers=headers))
+        return memory
+
+    memory, held_bytes = really_held(full)
+    assert held_bytes <= memory.weight_bytes
+    assert memory.weight_bytes - held_bytes <= 1_000 * ENTRY_BYTES
 
 
 @pytest.mark.parametrize(

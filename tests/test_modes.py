@@ -239,6 +239,7 @@ def test_a_flow_gives_back_its_place_in_the_queue_and_its_lead():
         (Compute(pow), ValueError("of the function")),
         (Compute(pow), TimeoutError()),
         (Compute(pow), TransportError("timeout")),
+        (Permit(FILMS, "films.test"), ServiceDown("films", "gone")),  # the exchange knows what it ends
     ],
 )
 def test_a_flow_is_told_of_its_attempt_and_of_its_work(effect, error):
@@ -248,7 +249,6 @@ def test_a_flow_is_told_of_its_attempt_and_of_its_work(effect, error):
 @pytest.mark.parametrize(
     ("effect", "error"),
     [
-        (Permit(FILMS, "films.test"), ServiceDown("films", "gone")),
         (Permit(FILMS, "films.test"), Interrupted()),
         (Send(get("/movie/1")), RuntimeError("a bug")),
         (Compute(pow), Interrupted()),

@@ -1,5 +1,6 @@
 """The pooled transport: what both transports promise, and what only threads over requests need."""
 
+import contextlib
 import logging
 import socket
 import threading
@@ -7,7 +8,7 @@ import threading
 import pytest
 import requests
 import responses
-from servers import PATIENCE_S, Server, Talk, always, reply
+from servers import PATIENCE_S, Server, Talk, always, reply, tls_context
 from transport_world import (
     CHUNKED,
     FILM,
@@ -15,16 +16,21 @@ from transport_world import (
     KEY,
     LATE,
     LOST,
+    Names,
     Pooled,
     Promises,
     get,
+    of_the_web,
     opened,
     saying,
     told,
     with_key_in_query,
 )
 
-from enricher.transports.pooled import PooledTransport, _Flight
+from enricher.model import Reach, Request
+from enricher.transports import guard, pooled
+from enricher.transports.pooled import PooledTransport, _Flight, _here
+from enricher.transports.translate import trust_in
 
 FILMS = "https://films.test"
 
@@ -182,6 +188,57 @@ def test_a_transport_that_sent_nothing_has_no_thread_to_end():
     wire = PooledTransport({}, 4)
     assert threading.active_count() == before
     wire.close()
+
+
+# ── many origins ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_connections_are_kept_to_so_many_origins_and_those_to_the_first_are_closed(monkeypatch):
+    """The open web has no end, and the files that a process may hold open have one."""
+    monkeypatch.setattr(pooled, "MOST_ORIGINS", 2)
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Server(always(reply(FILM)))) for _ in range(3)]
+        wire = stack.enter_context(opened(Pooled))
+        for server in servers:
+            assert told(wire, of_the_web(server.url)) == (200, FILM)
+        servers[0]._threads[0].join(PATIENCE_S)  # it ends with its connection
+        assert [server.open for server in servers] == [0, 1, 1]
+        assert told(wire, of_the_web(servers[0].url)) == (200, FILM)
+
+
+def test_a_bundle_is_read_once_for_all_origins(monkeypatch, tmp_path):
+    """Reading one takes longer than a handshake."""
+    context, certificate = tls_context(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    read = []
+    monkeypatch.setattr(pooled, "trust_in", lambda bundle: read.append(bundle) or trust_in(bundle))
+    with (
+        Server(always(reply(FILM)), tls=context) as one,
+        Server(always(reply(FILM)), tls=context) as other,
+        opened(Pooled) as wire,
+    ):
+        service = of_the_web(one.url).service
+        for server in (one, other, one):
+            assert told(wire, Request(service, server.url)) == (200, FILM)
+    assert read == [str(certificate)]
+
+
+def test_the_time_that_all_addresses_of_a_name_have_is_that_of_one(monkeypatch):
+    """Each could use up the whole time-out: then ten of them would be ten times as patient."""
+    monkeypatch.setattr(guard, "is_public", lambda address: True)
+    tried = []
+    clock = Clock()
+
+    def deaf(place, *args, **kwargs):
+        tried.append(place[0])
+        flight = _here.flight
+        flight.end()
+        raise TimeoutError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", deaf)
+    with opened(Pooled, resolve=Names(films_test=["8.8.8.8", "8.8.4.4"]), clock=clock) as wire:
+        assert told(wire, of_the_web("http://films.test/", reach=Reach())) == LATE
+    assert tried == ["8.8.8.8"]
 
 
 # ── requests and urllib3 ────────────────────────────────────────────────────────────────────────────────────────────

@@ -22,9 +22,9 @@ import enricher
 from benchmarks.summary import as_json, summarise
 from enricher import cli
 from enricher.pipelines.movies.service import tmdb
-from enricher.settings import PLAIN, Settings, load
-from enricher.simulator.behaviour import Behaviour
-from enricher.simulator.process import running_simulator
+from enricher.settings import PLAIN_FOR_ARTICLES, Settings, load, load_for_articles
+from enricher.simulator.behaviour import ArticlesBehaviour, Behaviour
+from enricher.simulator.process import running_articles, running_simulator
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -37,6 +37,13 @@ def fenced(language):
 @pytest.fixture(scope="module")
 def simulator():
     with running_simulator(Behaviour.of(films="0")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def press():
+    """Simulated feeds, pages and models."""
+    with running_articles(ArticlesBehaviour.of(latency="0", llm_latency="0", articles="4")) as server:
         yield server
 
 
@@ -70,14 +77,14 @@ def test_type_checkers_see_the_public_names_too():
 
 
 def test_every_error_that_is_raised_to_a_program_is_public():
-    """All but a transport's, which never leaves: the exchange judges it."""
+    """But a transport's, which the exchange judges, and a batch's, which it makes an outcome of."""
     errors = importlib.import_module("enricher.errors")
     raised = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, Exception)}
-    assert raised - set(enricher.__all__) == {"TransportError"}
+    assert raised - set(enricher.__all__) == {"TransportError", "Deferred"}
 
 
 def test_importing_the_package_imports_none_of_its_libraries():
-    heavy = "aiohttp click peewee pebble pydantic rapidfuzz requests rich yaml"
+    heavy = "aiohttp click feedparser lxml peewee pebble pydantic rapidfuzz requests rich trafilatura yaml"
     look = f"import sys, enricher; print(*set('{heavy}'.split()) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == []
@@ -118,7 +125,7 @@ def python_block(word):
 
 
 def test_all_python_in_the_readme_is_run_here():
-    assert len(fenced("python")) == 2
+    assert len(fenced("python")) == 3
 
 
 def test_the_readmes_recipe_enriches_books(capsys):
@@ -151,11 +158,21 @@ def test_the_readmes_client_tells_of_two_films(simulator, capsys, monkeypatch):
     assert capsys.readouterr().out == "['Andrei Tarkovsky']\n98\n"
 
 
+def test_the_readmes_processor_tells_of_two_articles(press, capsys):
+    code = python_block("ArticleProcessor(").replace("rate_limit_burst=5)", "rate_limit_burst=5, allow_private=local)")
+    run_python(code, "https://example.org/feed.xml", press.clean_feeds[0], local=[f"127.0.0.1:{press.port}"])
+    topics = capsys.readouterr().out.splitlines()
+    assert len(topics) == 2
+    assert all(topic and "robots" not in topic for topic in topics)
+
+
 # ── the commands in the README ──────────────────────────────────────────────────────────────────────────────────────
 
 COMMANDS = [line[2:] for block in fenced("console") for line in block.splitlines() if line.startswith("$ ")]
 NOT_RUN = {
     "pip install .": "installs this very package: the clone does it, by scripts/environment",
+    "pip install '.[articles]'": "as above",
+    "scripts/demo articles": "sets up the extra in an environment of its own; tests/test_cli_showing.py runs what it starts",
     "scripts/test": "runs this test",
     "scripts/check": "runs this test",
     "scripts/bench --quick films-50": "measures for some minutes, and in the middle of tests it would measure those",
@@ -173,32 +190,19 @@ def choose(review):
         csv.writer(file).writerows(rows)
 
 
-@pytest.fixture(scope="module")
-def told(simulator, tmp_path_factory):
-    """The README's commands, typed one after the other in one folder: command → what came of it."""
-    here = tmp_path_factory.mktemp("readme")
-    (here / "watched.csv").write_text(WATCHED, encoding="utf-8")
-    (here / "ratings.csv").write_text(RATINGS, encoding="utf-8")
-    with zipfile.ZipFile(here / "letterboxd-export.zip", "w") as export:
-        export.writestr("watched.csv", WATCHED)
-        export.writestr("ratings.csv", RATINGS)
+def typed(commands, here, **variables):
+    """Commands, typed one after the other in one folder: command → what came of it."""
     program = here / "bin" / "enricher"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m enricher "$@"\n', encoding="utf-8")
     program.chmod(0o755)
-    variables = environment(
-        PATH=f"{program.parent}{os.pathsep}{os.environ['PATH']}",
-        PYTHONPATH=str(ROOT),
-        ENRICHER_BASE_URL=simulator.base_url,
-        TMPDIR=str(here),
-    )
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    here_set = environment(PATH=path, PYTHONPATH=str(ROOT), TMPDIR=str(here), **variables)
     results = {}
-    for command in COMMANDS:
-        if command in NOT_RUN:
-            continue
+    for command in commands:
         if command.startswith("export "):
             name, _, value = command.removeprefix("export ").partition("=")
-            variables[name] = value
+            here_set[name] = value
             continue
         if "--decisions" in command:
             choose(here / "unsure.csv")
@@ -206,9 +210,9 @@ def told(simulator, tmp_path_factory):
             old.unlink()
         script = command.startswith("scripts/")
         done = subprocess.run(
-            ["/bin/sh", "-c", command],
+            ["/bin/sh", "-c", command.replace("https://example.org/feed.xml", variables.get("FEED", ""))],
             cwd=ROOT if script else here,
-            env=environment(TMPDIR=str(here)) if script else variables,
+            env=environment(TMPDIR=str(here)) if script else here_set,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -222,7 +226,45 @@ def told(simulator, tmp_path_factory):
     return results
 
 
-@pytest.mark.parametrize("command", [one for one in COMMANDS if one not in NOT_RUN and not one.startswith("export ")])
+def is_about_articles(command):
+    return re.match("enricher (articles|feeds|run|jobs 1)|export ANTHROPIC", command) is not None
+
+
+TYPED = [one for one in COMMANDS if one not in NOT_RUN]
+ABOUT_FILMS = [one for one in TYPED if not is_about_articles(one)]
+ABOUT_ARTICLES = [one for one in TYPED if is_about_articles(one)]
+
+
+@pytest.fixture(scope="module")
+def told(simulator, tmp_path_factory):
+    """What came of the README's commands about films."""
+    here = tmp_path_factory.mktemp("readme")
+    (here / "watched.csv").write_text(WATCHED, encoding="utf-8")
+    (here / "ratings.csv").write_text(RATINGS, encoding="utf-8")
+    with zipfile.ZipFile(here / "letterboxd-export.zip", "w") as export:
+        export.writestr("watched.csv", WATCHED)
+        export.writestr("ratings.csv", RATINGS)
+    return typed(ABOUT_FILMS, here, ENRICHER_BASE_URL=simulator.base_url)
+
+
+@pytest.fixture(scope="module")
+def told_of_articles(press, tmp_path_factory):
+    """What came of the README's commands about articles."""
+    return typed(
+        ABOUT_ARTICLES,
+        tmp_path_factory.mktemp("readme-articles"),
+        ENRICHER_BASE_URL=press.llm("anthropic"),
+        ENRICHER_ALLOW_PRIVATE=f"127.0.0.1:{press.port}",
+        ENRICHER_RATE="none",
+        FEED=press.clean_feeds[0],
+    )
+
+
+def but_exports(commands):
+    return [one for one in commands if not one.startswith("export ")]
+
+
+@pytest.mark.parametrize("command", but_exports(ABOUT_FILMS))
 def test_a_command_in_the_readme_runs(command, told):
     code, said, files = told[command]
     assert code == 0, said
@@ -230,6 +272,14 @@ def test_a_command_in_the_readme_runs(command, told):
     if "--out" in command:
         (table,) = files.values()
         assert "Andrei Tarkovsky" in table
+
+
+@pytest.mark.timeout(120)  # eight programs, each of which starts two processes
+@pytest.mark.parametrize("command", but_exports(ABOUT_ARTICLES))
+def test_a_command_in_the_readme_about_articles_runs(command, told_of_articles):
+    code, said, _ = told_of_articles[command]
+    assert code == 0, said
+    assert "Traceback" not in said
 
 
 def test_what_is_not_run_is_in_the_readme_in_these_words():
@@ -259,8 +309,8 @@ def test_each_script_can_be_read_by_the_shell_and_says_what_it_is_for(script):
 # ── its written blocks, flags, settings and tables ──────────────────────────────────────────────────────────────────
 
 
-def test_the_help_in_the_readme_is_what_the_program_says():
-    name = "help: movies"
+@pytest.mark.parametrize("name", ["help: movies", "help: articles"])
+def test_the_help_in_the_readme_is_what_the_program_says(name):
     assert blocks(TEXT)[name] == written(name), "scripts/readme writes it anew"
 
 
@@ -316,10 +366,13 @@ def flags(command=cli.command, path="enricher"):
         yield from flags(one, f"{path} {name}")
 
 
+HELP = {"enricher movies": "help: movies", "enricher articles": "help: articles", "enricher run": "help: articles"}
+
+
 @pytest.mark.parametrize(("command", "flag"), sorted(flags()))
 def test_a_flag_is_in_the_readme_beside_its_command(command, flag):
-    if command == "enricher movies":
-        told_there = blocks(TEXT)["help: movies"]
+    if command in HELP:
+        told_there = blocks(TEXT)[HELP[command]]
     else:
         told_there = "\n".join(line for line in TEXT.splitlines() if f"`{command}" in line)
     assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", told_there)
@@ -347,15 +400,18 @@ def test_the_exit_codes_in_the_readme_are_those_of_the_program():
 
 
 def test_the_settings_file_in_the_readme_can_be_read(tmp_path):
-    (text,) = fenced("yaml")
+    text, grouped = fenced("yaml")
     file = tmp_path / "settings.yaml"
+    file.write_text(grouped, encoding="utf-8")
+    settings = load_for_articles({}, file)
+    assert (settings.mode, settings.concurrency, settings.rate, settings.ttl_scraped) == ("async", 8, "10/1s", 604_800)
     file.write_text(text, encoding="utf-8")
     settings = load({}, file)
     assert set(re.findall(r"^(\w+):", text, re.MULTILINE)) <= set(Settings.model_fields)
     assert (settings.mode, settings.concurrency, settings.language) == ("async", 15, "de-DE")
 
 
-@pytest.mark.parametrize("variable", PLAIN)
+@pytest.mark.parametrize("variable", PLAIN_FOR_ARTICLES)
 def test_a_variable_that_is_read_is_in_the_readme(variable):
     assert f"`{variable}`" in TEXT
 

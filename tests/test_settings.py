@@ -42,7 +42,7 @@ def refusal(flags=None, file=None):
 
 def value_of(settings, name):
     value = getattr(settings, name)
-    return value.get_secret_value() if name == "tmdb_api_key" and value is not None else value
+    return value.get_secret_value() if name.endswith("_api_key") and value is not None else value
 
 
 # ── which place wins ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -68,15 +68,47 @@ PLACES = [
     ("language", "de", "fr-FR", None, "ja", "en-US"),
     ("base_url", "http://a/3", "http://b/3", None, "http://d/3", None),
     ("spreadsheet_safe", True, "true", None, "true", False),
+    ("feeds", ["a"], "b", None, "[d]", []),
+    ("allow_private", ["a"], "b:1", None, "[d]", []),
+    ("provider", "openai", "mistral", None, "anthropic", "local"),
+    ("model", "a", "b", None, "d", None),
+    ("fallback", "openai", "mistral:b", None, "local", None),
+    ("stream", False, "false", None, "false", True),
+    ("batch", True, "true", None, "true", False),
+    ("batch_size", "1", "2", None, "4", 1_000),
+    ("batch_poll", "1", "2", None, "4", 30.0),
+    ("budget", "1", "2", None, "4", None),
+    ("since", "1", "2", None, "4", None),
+    ("api_timeout", "1", "2", None, "4", 60.0),
+    ("article_timeout", "1", "2", None, "4", 30.0),
+    ("api_minute", "1", "2", None, "4", 60.0),
+    ("ignore_robots", True, "true", None, "true", False),
+    ("contact", "a@a", "b@b", None, "d@d", None),
+    ("prices", "a.yaml", "b.yaml", None, "d.yaml", None),
+    ("cache_enabled", False, "false", None, "false", True),
+    ("l2_enabled", False, "false", None, "false", True),
+    ("ttl_rss", "1", "2", None, "4", 3_600.0),
+    ("ttl_scraped", "1", "2", None, "4", 7 * 86_400.0),
+    ("ttl_api", "1", "2", None, "4", 30 * 86_400.0),
+    ("anthropic_api_key", "a", "b", None, "d", None),
+    ("openai_api_key", "a", "b", None, "d", None),
+    ("mistral_api_key", "a", "b", None, "d", None),
 ]
 READ = {
     "rate": lambda text: text if "/" in text else f"{text}/1s",
     "log_level": str.lower,
-    "db": Path,
-    "spreadsheet_safe": lambda text: str(text).lower() == "true",
-    **dict.fromkeys(("burst", "concurrency", "attempts"), int),
-    **dict.fromkeys(("timeout", "backoff_s", "backoff_factor", "backoff_cap_s"), float),
-    **dict.fromkeys(("deadline_s", "outage_s", "l1_size_mb"), float),
+    **dict.fromkeys(("db", "prices"), Path),
+    **dict.fromkeys(
+        ("spreadsheet_safe", "stream", "batch", "ignore_robots", "cache_enabled", "l2_enabled"),
+        lambda text: str(text).lower() == "true",
+    ),
+    **dict.fromkeys(
+        ("feeds", "allow_private"), lambda named: named if isinstance(named, list) else [named.strip("[]")]
+    ),
+    **dict.fromkeys(("burst", "concurrency", "attempts", "batch_size"), int),
+    **dict.fromkeys(("timeout", "backoff_s", "backoff_factor", "backoff_cap_s", "budget", "since"), float),
+    **dict.fromkeys(("deadline_s", "outage_s", "l1_size_mb", "batch_poll", "api_timeout"), float),
+    **dict.fromkeys(("article_timeout", "api_minute", "ttl_rss", "ttl_scraped", "ttl_api"), float),
 }
 
 
@@ -196,7 +228,7 @@ REFUSED = [
     *(("concurrency", word) for word in ("0", "1001", "ten", "1.5", "-1")),
     *(("burst", word) for word in ("0", "some")),
     *(("limiter", word) for word in ("token", "Sliding")),
-    *(("timeout", word) for word in ("0", "-1", "3601", "inf", "nan", "10s")),
+    *(("timeout", word) for word in ("0", "-1", "3601", "inf", "nan", "10 min")),
     *(("attempts", word) for word in ("0", "101", "many")),
     *(("backoff_s", word) for word in ("0", "601", "nan")),
     *(("backoff_factor", word) for word in ("0.5", "101")),
@@ -268,7 +300,7 @@ def test_a_value_of_another_kind_in_the_file_is_refused(value, config):
 def test_a_setting_that_there_is_not_is_refused_with_those_that_there_are(config):
     file = config(f"modes: async\napi_key: {KEY}\n")
     line = refusal({}, file)
-    assert line.startswith(f"config {file}: modes: no such setting; there are attempts, backoff_cap_s,")
+    assert line.startswith(f"config {file}: modes: no such setting; there are allow_private, anthropic_api_key,")
     assert all(name in line for name in Settings.model_fields)
 
 

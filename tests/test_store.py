@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peewee import SchemaManager, SqliteDatabase
 
 from enricher.errors import JobBusy, StoreError
 from enricher.model import (
@@ -482,6 +483,30 @@ def test_an_answer_is_recalled_byte_for_byte(store, body):
     assert store.recall("k").remembered == Remembered(404, body, missing=True)
 
 
+@pytest.mark.parametrize("headers", [{}, {"etag": '"7"', "location": "/caf\u00e9\udc80"}], ids=["none", "some"])
+def test_an_answer_keeps_its_headers(store, path, headers):
+    store.remember([Learnt("k", "page", Remembered(200, b"x", headers=headers))])
+    assert store.recall("k").remembered == Remembered(200, b"x", headers=headers)
+    assert query(path, "SELECT headers IS NULL FROM answer") == [(not headers,)]
+
+
+def test_answers_are_remembered_outside_of_any_job(store, clock):
+    """And found at once, although the store had none a moment ago."""
+    assert store.recall("b") is None
+    store.remember([])
+    store.remember([Learnt(key, "feed", Remembered(200, key.encode())) for key in "ab"])
+    assert store.recall("b") == StoredAnswer(Remembered(200, b"b"), "feed", NOON)
+    assert store.answer_stats().by_kind == {"feed": 2}
+
+
+def test_of_answers_remembered_together_all_are_kept_or_none(store):
+    with store._database.writing() as database:
+        database.raw.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StoreError, match="disk is full"):
+        store.remember([Learnt(key, "feed", Remembered(200, os.urandom(100_000))) for key in "ab"])
+    assert store.answer_stats().answers == 0
+
+
 def test_what_was_never_learnt_is_not_recalled(store):
     assert store.recall("k") is None
 
@@ -841,6 +866,93 @@ def test_an_older_file_is_taken_forward_step_by_step(path):
     assert "upgrade" in refused(path)
 
 
+VERSION_1 = """
+    CREATE TABLE "job" ("id" INTEGER NOT NULL PRIMARY KEY, "pipeline" TEXT NOT NULL, "fingerprint" TEXT NOT NULL,
+        "name" TEXT NOT NULL, "options" TEXT NOT NULL, "state" TEXT NOT NULL, "created_at" TEXT NOT NULL,
+        "updated_at" TEXT NOT NULL, "requests" INTEGER NOT NULL DEFAULT 0, "hits" INTEGER NOT NULL DEFAULT 0,
+        "retries" INTEGER NOT NULL DEFAULT 0, "wait_s" REAL NOT NULL DEFAULT 0,
+        "service_s" REAL NOT NULL DEFAULT 0, "pid" INTEGER);
+    CREATE UNIQUE INDEX "job_fingerprint" ON "job" ("fingerprint");
+    CREATE TABLE "source" ("job_id" INTEGER NOT NULL, "position" INTEGER NOT NULL, "name" TEXT NOT NULL,
+        "columns" TEXT NOT NULL, PRIMARY KEY ("job_id", "position"),
+        FOREIGN KEY ("job_id") REFERENCES "job" ("id") ON DELETE CASCADE) WITHOUT ROWID;
+    CREATE TABLE "item" ("id" INTEGER NOT NULL PRIMARY KEY, "job_id" INTEGER NOT NULL, "key" TEXT NOT NULL,
+        "position" INTEGER NOT NULL, "fields" TEXT NOT NULL, "state" TEXT NOT NULL DEFAULT 'pending',
+        "attempts" INTEGER NOT NULL DEFAULT 0, "runs" INTEGER NOT NULL DEFAULT 0, "error" TEXT, "score" REAL,
+        "record" TEXT, "candidates" TEXT, "tries" TEXT, "updated_at" TEXT NOT NULL,
+        FOREIGN KEY ("job_id") REFERENCES "job" ("id") ON DELETE CASCADE);
+    CREATE UNIQUE INDEX "item_job_id_key" ON "item" ("job_id", "key");
+    CREATE INDEX "item_job_id_state_position" ON "item" ("job_id", "state", "position");
+    CREATE TABLE "input_row" ("job_id" INTEGER NOT NULL, "position" INTEGER NOT NULL,
+        "source_position" INTEGER NOT NULL, "line" INTEGER NOT NULL, "item_id" INTEGER, "cells" TEXT NOT NULL,
+        "error" TEXT, PRIMARY KEY ("job_id", "position"),
+        FOREIGN KEY ("job_id") REFERENCES "job" ("id") ON DELETE CASCADE,
+        FOREIGN KEY ("item_id") REFERENCES "item" ("id") ON DELETE CASCADE) WITHOUT ROWID;
+    CREATE INDEX "inputrow_item_id" ON "input_row" ("item_id");
+    CREATE TABLE "skipped" ("id" INTEGER NOT NULL PRIMARY KEY, "job_id" INTEGER NOT NULL, "source" TEXT NOT NULL,
+        "line" INTEGER NOT NULL, "reason" TEXT NOT NULL,
+        FOREIGN KEY ("job_id") REFERENCES "job" ("id") ON DELETE CASCADE);
+    CREATE INDEX "skippedtext_job_id" ON "skipped" ("job_id");
+    CREATE TABLE "answer" ("key" TEXT NOT NULL PRIMARY KEY, "kind" TEXT NOT NULL, "status" INTEGER NOT NULL,
+        "missing" INTEGER NOT NULL, "body" BLOB NOT NULL, "encoding" TEXT NOT NULL, "size" INTEGER NOT NULL,
+        "stored_at" REAL NOT NULL);
+    CREATE INDEX "answer_stored_at_size" ON "answer" ("stored_at", "size");
+    PRAGMA application_id = 1701737059;
+    PRAGMA user_version = 1;
+    PRAGMA journal_mode = wal;
+
+    INSERT INTO job (pipeline, fingerprint, name, options, state, created_at, updated_at)
+        VALUES ('movies', 'f', 'films.csv', '{"language":"en"}', 'stopped', '', '');
+    INSERT INTO source VALUES (1, 0, 'films.csv', '["Name"]');
+    INSERT INTO item (job_id, key, position, fields, updated_at) VALUES (1, 'heat', 0, '{"title":"Heat"}', '');
+    INSERT INTO input_row VALUES (1, 0, 0, 2, 1, '{"Name":"Heat"}', NULL);
+    INSERT INTO answer VALUES ('k', 'search', 200, 0, x'7b7d', 'raw', 2, 1700000000.0);
+    """
+
+
+def shape(path):
+    """What the tables of a file are, however the statements that made them were written."""
+    tables = {}
+    for _, name, kind, _, without_rowid, strict in query(path, "PRAGMA table_list"):
+        if kind == "table" and not name.startswith("sqlite_"):
+            indexes = query(path, f"PRAGMA index_list({name})")
+            tables[name] = (
+                (without_rowid, strict),
+                query(path, f"PRAGMA table_xinfo({name})"),
+                sorted(each[2:] for each in query(path, f"PRAGMA foreign_key_list({name})")),
+                sorted((each[1:], tuple(query(path, f"PRAGMA index_xinfo({each[1]})"))) for each in indexes),
+            )
+    return tables
+
+
+def test_a_file_of_version_1_is_taken_forward_with_all_that_is_in_it(path, tmp_path):
+    """Made by the statements of the first release, word for word; it ends up as a new file begins."""
+    old = sqlite3.connect(path)
+    old.executescript(VERSION_1)
+    old.close()
+    with Store(path) as store:
+        job = load(store)
+        assert job.resumed
+        assert list(store.todo(job.id)) == [Item("heat", {"title": "Heat"})]
+        assert store.recall("k") == StoredAnswer(Remembered(200, b"{}"), "search", NOON)
+        assert store.ledger.spent(job.id).calls == 0
+        assert store.batches.open(job.id) == []
+    Store(tmp_path / "new.db").close()
+    assert shape(path) == shape(tmp_path / "new.db")
+    assert query(path, "PRAGMA user_version") == query(tmp_path / "new.db", "PRAGMA user_version") == [(2,)]
+
+
+def test_the_models_are_the_tables(path, tmp_path):
+    """A new file is made by plain statements, because peewee takes longer to build them than SQLite to run them."""
+    Store(path).close()
+    modelled = SqliteDatabase(tmp_path / "modelled.db")
+    for table in schema.TABLES:
+        SchemaManager(table, modelled).create_all()
+    modelled.close()
+    assert shape(path) == shape(tmp_path / "modelled.db")
+    assert {table._meta.table_name for table in schema.TABLES} == schema.TABLE_NAMES
+
+
 def test_a_step_that_fails_leaves_the_file_as_it_was(path):
     Store(path).close()
 
@@ -931,7 +1043,7 @@ def test_recalling_from_a_broken_file_is_told_in_one_line(store):
 def test_an_answer_of_another_process_is_found_in_a_store_that_had_none(store, path):
     """A store that is empty is not asked each time; what others learn meanwhile is seen soon all the same."""
     assert store.recall("k") is None
-    store._look_again_at = 0.0
+    store._answers._look_again_at = 0.0
     with Store(path) as other:
         remember(other, load(other, films(1)), "k", b"x")
     assert store.recall("k").remembered.body == b"x"

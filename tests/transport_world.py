@@ -10,9 +10,11 @@ import gzip
 import itertools
 import logging
 import os
+import random
 import socket
 import threading
 import traceback
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,9 +24,11 @@ import pytest
 from servers import PATIENCE_S, TEST_CERTIFICATE, Server, Talk, always, proxy, reply, tls_context
 
 from enricher.errors import TransportError
-from enricher.model import KeyPlace, Request, Service
+from enricher.model import KeyPlace, Reach, Request, Service
+from enricher.transports import guard
 from enricher.transports.pooled import PooledTransport
 from enricher.transports.streaming import StreamingTransport
+from enricher.transports.translate import headers_of, route_of
 
 KEY = "s3cret/+key"
 SHORT_S = 0.3
@@ -69,9 +73,13 @@ class Pooled:
 class Streaming:
     """The streaming transport, in a loop of its own."""
 
-    def __init__(self, keys=None, slots=1, **more):
+    def __init__(self, keys=None, slots=1, resolve=None, **more):
         self.runner = asyncio.Runner()
-        self.transport = StreamingTransport(keys or {}, slots, **more)
+
+        async def resolve_in_a_loop(*args, **kwargs):
+            return resolve(*args, **kwargs)
+
+        self.transport = StreamingTransport(keys or {}, slots, resolve=resolve and resolve_in_a_loop, **more)
 
     def send(self, request):
         return self.runner.run(self.transport.send(request))
@@ -119,6 +127,29 @@ def get(url, path="/movie/1", params=None, **more):
     return Request(service_at(url, **more), path, params or {})
 
 
+class Names:
+    """A resolver that knows these names only: name → its addresses. `asked` holds what it was asked for."""
+
+    def __init__(self, **names):
+        self.names = {name.replace("_", "."): addresses for name, addresses in names.items()}
+        self.asked = []
+
+    def __call__(self, host, port, **_):
+        self.asked.append(host)
+        if host not in self.names:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [
+            (socket.AF_INET6 if ":" in each else socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port))
+            for each in self.names[host]
+        ]
+
+
+def of_the_web(url, **more):
+    """A request that names its whole address."""
+    fields = {name: more.pop(name) for name in ("headers", "stream") if name in more}
+    return Request(service_at("", **more), url, **fields)
+
+
 def told(wire, request):
     """What a request gives: its status and body, or the cause of its failure."""
     try:
@@ -157,7 +188,11 @@ class Case:
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+GZIP_STREAM = b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
 FILM = b'{"title": "Stalker"}'
+NOISE = random.Random(4).randbytes(MOST_BYTES)
+UNCHANGED = b"HTTP/1.1 304 Not Modified\r\nContent-Encoding: br\r\nETag: x\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x.css>; rel=preload\r\n\r\n"
 BOMB = gzip.compress(bytes(100 * MOST_BYTES))
 GZIP_CHUNKED = b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BOMB)
 LOST, LATE, LARGE = "connection lost", "timeout", "too large"
@@ -195,6 +230,11 @@ def pouring(data, piece):
     return answer
 
 
+def with_headers(number):
+    """A film with so many headers, its length among them."""
+    return reply(FILM, **{f"X-{each}": "x" for each in range(number - 1)})
+
+
 def encoded(how, body, **more):
     return always(reply(body, Content_Encoding=how, **more))
 
@@ -218,12 +258,29 @@ CASES = [
     Case("gzip in upper case", encoded("GZIP", gzip.compress(FILM)), (200, FILM)),
     Case("deflate", encoded("deflate", zlib.compress(FILM)), (200, FILM)),
     Case("deflate without a head", encoded("deflate", _raw_deflate(FILM)), (200, FILM)),
+    Case("gzip by its old name", encoded("x-gzip", gzip.compress(FILM)), (200, FILM)),
+    Case("gzip in two members", encoded("gzip", gzip.compress(FILM[:9]) + gzip.compress(FILM[9:])), (200, FILM)),
+    Case("gzip and padding", encoded("gzip", gzip.compress(FILM) + bytes(8)), (200, FILM)),
+    Case("nothing that is said to be gzip", encoded("gzip", b""), (200, b"")),
+    Case("no content that is said to be brotli", always(UNCHANGED), (304, b"")),
+    Case("a word that names no packing", encoded("UTF-8", FILM), (200, FILM)),
+    Case("not packed, as is said", encoded("identity", FILM), (200, FILM)),
+    Case("incompressible and as large as allowed", encoded("gzip", gzip.compress(NOISE)), (200, NOISE)),
     Case("as large as allowed", always(reply(b"x" * MOST_BYTES)), (200, b"x" * MOST_BYTES)),
     Case("one byte too large", always(reply(b"x" * (MOST_BYTES + 1))), LARGE),
     Case("endless", pouring(HEAD + b"\r\n", b"x" * 4096), LARGE),
     Case("endless in chunks", pouring(CHUNKED, b"1000\r\n" + b"x" * 4096 + b"\r\n"), LARGE),
     Case("a bomb", encoded("gzip", BOMB), LARGE),
     Case("a bomb in chunks", always(HEAD + GZIP_CHUNKED + BOMB + b"\r\n0\r\n\r\n"), LARGE),
+    Case("a bomb of deflate", encoded("deflate", zlib.compress(bytes(100 * MOST_BYTES))), LARGE),
+    Case("a bomb of members", encoded("gzip", gzip.compress(bytes(999)) * 30), LARGE),
+    Case("gzip of nothing, over and over", encoded("gzip", gzip.compress(b"") * 1001), LOST),
+    Case("gzip that is cut short", encoded("gzip", gzip.compress(FILM)[:-9]), LOST),
+    Case("gzip that ends within its head", encoded("gzip", gzip.compress(FILM)[:7]), LOST),
+    Case("gzip that ends within its second member", encoded("gzip", (gzip.compress(FILM) * 2)[:-9]), LOST),
+    Case("deflate that is cut short", encoded("deflate", zlib.compress(FILM)[:-5]), LOST),
+    Case("a packing that we never asked for", encoded("br", b"\x0b\x02\x80hello\x03"), LOST),
+    Case("packed twice", encoded("gzip, gzip", gzip.compress(gzip.compress(FILM))), LOST),
     Case("a body that is cut short", saying(reply(FILM, length=999), then=Talk.close), LOST),
     Case("chunks that are cut short", saying(CHUNKED + b"4\r\nwide\r\n", then=Talk.close), LOST),
     Case("a chunk that is cut short", saying(CHUNKED + b"9\r\nwide", then=Talk.close), LOST),
@@ -239,6 +296,14 @@ CASES = [
     Case("no number for a status", saying(b"HTTP/1.1 two hundred\r\n\r\n", then=Talk.close), LOST),
     Case("a header of 30 KB", always(reply(FILM, Content_Security_Policy="x" * 30_000)), (200, FILM)),
     Case("a header of 100 KB", saying(reply(FILM, Content_Security_Policy="x" * 100_000), then=Talk.close), LOST),
+    Case("as many headers as we take", always(with_headers(99)), (200, FILM)),
+    Case("one header too many", always(with_headers(100)), LOST),
+    Case("far too many headers", always(with_headers(5000)), LOST),
+    Case("early hints", always(HINTS + HINTS + reply(FILM)), (200, FILM)),
+    Case("a length that is no number", saying(HEAD + b"Content-Length: two\r\n\r\n{}", then=Talk.close), LOST),
+    Case("a length below nothing", saying(HEAD + b"Content-Length: -2\r\n\r\n{}", then=Talk.close), LOST),
+    Case("two lengths", saying(reply(b"{}", Content_length="3"), then=Talk.close), LOST),
+    Case("a length and chunks", always(reply(b"2\r\n{}\r\n0\r\n\r\n", Transfer_Encoding="chunked")), LOST),
     Case("a redirect", always(reply(b"", status="302 Found", Location="/elsewhere")), (302, b"")),
     Case("silence", Talk.hang, LATE, timeout_s=SHORT_S),
     Case("silence within the headers", saying(HEAD, then=Talk.hang), LATE, timeout_s=SHORT_S),
@@ -272,6 +337,84 @@ NO_PROXIES = {
     "with half a host": "http://[",
     "at no port": "http://127.0.0.1:99999",
 }
+
+
+NOT_OF_THE_WEB = {
+    "no address": "",
+    "no scheme": "films.test/3",
+    "a path": "/movie/1",
+    "no host": "http:///movie/1",
+    "a file": "file:///etc/passwd",
+    "another scheme": "ftp://127.0.0.1/x",
+    "a name and a password": "http://me:secret@127.0.0.1/",
+    "another host behind an @": "http://films.test@127.0.0.1/",
+    "a backslash": "http://films.test\\@127.0.0.1/",
+    "an escape in the host": "http://127.0.0.%31/",
+    "a host in another script": "http://１２７.0.0.1/",
+    "a blank": "http://127.0.0.1/a b",
+    "a line end": "http://127.0.0.1/a\r\nX-Evil: b",
+    "a path in another script": "http://127.0.0.1/ü",
+    "half an IPv6 address": "http://[::1/",
+    "a scope": "http://[fe80::1%25eth0]/",
+    "no such port": "http://127.0.0.1:99999/",
+}
+
+# What leads to this machine or its neighbours, or is no usual way to write a number. `{}` is the server's port.
+PRIVATE = [
+    *("127.0.0.1", "127.8.8.8", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
+    *("0.1.2.3", "224.0.0.1", "255.255.255.255", "168.63.129.16"),
+    *("[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[fe80::1]"),
+    *("[2002:7f00:1::]", "[2001:0:7f00:1::]", "[fc00::1]", "[fec0::1]", "[ff02::1]"),
+    *("2130706433", "0x7f000001", "0x7F.0.0.1", "0177.0.0.1", "017700000001", "127.1", "127.0.1", "0", "127.0.0.1."),
+    *("localhost", "LOCALHOST", "localhost.", "private.test", "sixth.test", "mapped.test", "mixed.test"),
+]
+NEIGHBOURS = Names(
+    localhost=["127.0.0.1", "::1"],
+    localhost_=["127.0.0.1"],
+    private_test=["192.168.7.7"],
+    sixth_test=["fe80::1%eth0"],
+    mapped_test=["::ffff:10.0.0.1"],
+    mixed_test=["10.0.0.1", "127.0.0.1"],
+)
+
+LINES = [b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"]
+
+
+def in_chunks(pieces):
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+
+
+STREAMS = {
+    "in chunks": (CHUNKED + in_chunks(LINES) + b"0\r\n\r\n", Talk.close),
+    "with a length": (reply(b"".join(LINES)), Talk.close),
+    "until the connection ends": (HEAD + b"\r\n" + b"".join(LINES), Talk.close),
+    "packed": (HEAD + GZIP_STREAM + in_chunks([gzip.compress(b"".join(LINES))]) + b"0\r\n\r\n", Talk.close),
+}
+BROKEN_STREAMS = {
+    "without its last chunk": (CHUNKED + in_chunks(LINES), Talk.close, LOST),
+    "cut within a chunk": (CHUNKED + in_chunks(LINES) + b"9\r\nda", Talk.close, LOST),
+    "reset": (CHUNKED + in_chunks(LINES), Talk.reset, LOST),
+    "shorter than its length": (reply(b"".join(LINES), length=999), Talk.close, LOST),
+    "packed and cut short": (
+        HEAD + GZIP_STREAM + in_chunks([gzip.compress(b"".join(LINES))[:-9]]) + b"0\r\n\r\n",
+        lambda talk: None,
+        LOST,
+    ),
+    "too large": (CHUNKED + in_chunks([b"x" * 1000] * 21), Talk.hang, LARGE),
+    "a bomb": (HEAD + GZIP_STREAM + in_chunks([BOMB]), Talk.hang, LARGE),
+    "silent in the middle": (CHUNKED + in_chunks(LINES), Talk.hang, LATE),
+}
+
+BOMBS = {
+    "gzip": ("gzip", BOMB),
+    "deflate": ("deflate", zlib.compress(bytes(100 * MOST_BYTES))),
+    "many members": ("gzip", gzip.compress(bytes(MOST_BYTES)) * 200),
+}
+
+
+def at(port, **more):
+    """A reach that takes this port as the web's own."""
+    return Reach(ports=(port,), **more)
 
 
 class Promises:
@@ -309,6 +452,16 @@ class Promises:
         with Server(answer) as server:
             assert told(wire, get(server.url, timeout_s=case.timeout_s)) == case.gives
             assert len(server.asked) == 1
+            assert told(wire, get(server.url)) == (200, b"later")
+
+    def test_what_follows_a_body_is_neither_a_part_of_it_nor_the_next_answer(self, wire):
+        """aiohttp may take it for a broken answer: it depends on what arrives together."""
+
+        def answer(talk):
+            talk.send(reply(FILM, length=9) + reply(b"evil") if talk.number == 1 else reply(b"later"))
+
+        with Server(answer) as server:
+            assert told(wire, get(server.url)) in ((200, FILM[:9]), LOST)
             assert told(wire, get(server.url)) == (200, b"later")
 
     def test_nobody_at_the_door_is_a_lost_connection(self, wire):
@@ -425,6 +578,241 @@ class Promises:
         assert KEY not in text
         assert quote_plus(KEY) not in text
 
+    # headers of a request's own
+
+    def test_a_request_may_add_headers_and_change_those_of_its_service_but_not_the_keys(self):
+        service = {"headers": {"Accept": "text/html", "X-Same": "s"}, "place_key": with_key_in_header}
+        own = {"ACCEPT": "text/event-stream", "If-None-Match": '"7"', "authorization": "none", "user-agent": "mine/1"}
+        with Server(always(reply())) as server, opened(self.kind, keys={"films": KEY}) as wire:
+            told(wire, replace(get(server.url, **service), headers=own))
+            told(wire, get(server.url, **service))
+        first, second = (asked.headers for asked in server.asked)
+        assert (first["accept"], first["if-none-match"], first["x-same"]) == ("text/event-stream", '"7"', "s")
+        assert (first["authorization"], first["user-agent"]) == (f"Bearer {KEY}", "mine/1")
+        assert (second["accept"], "if-none-match" in second) == ("text/html", False)
+        request = replace(get(server.url, **service), headers=own)
+        names = [name.lower() for name in headers_of(request, route_of(request.service, KEY))]
+        assert len(names) == len(set(names))  # in two spellings, both would be sent
+
+    def test_a_header_of_its_own_goes_with_a_body_as_well(self, wire):
+        with Server(always(reply())) as server:
+            told(wire, replace(get(server.url), method="POST", body=b"all", headers={"X-Own": "1"}))
+        assert (server.asked[0].body, server.asked[0].headers["x-own"]) == (b"all", "1")
+
+    @pytest.mark.parametrize(
+        "header", [("X", "a\r\nY: b"), ("X\nY", "a"), ("X", "é"), ("", "a"), ("X:Y", "a"), ("X Y", "a")]
+    )
+    def test_a_header_that_cant_be_sent_never_leaves(self, header, wire):
+        with Server(always(reply())) as server:
+            assert told(wire, replace(get(server.url), headers=dict([header]))) == "not allowed"
+            assert server.asked == []
+
+    # streams
+
+    @pytest.mark.parametrize(("data", "then"), STREAMS.values(), ids=STREAMS)
+    def test_a_stream_is_shown_as_it_comes_and_is_one_answer_in_the_end(self, data, then):
+        seen = []
+        times = iter(range(100, 200))
+        with (
+            Server(saying(data, then=then)) as server,
+            opened(self.kind, on_chunk=lambda *what: seen.append(what), clock=lambda: next(times)) as wire,
+        ):
+            request = replace(get(server.url, timeout_s=1000.0), stream=True)
+            response = wire.send(request)
+        assert (response.status, response.body) == (200, b"".join(LINES))
+        assert b"".join(piece for _, piece in seen) == response.body
+        assert all(asked is request and piece for asked, piece in seen)
+        assert response.sent_at < response.first_byte_at < response.done_at
+
+    def test_a_piece_is_shown_before_the_next_one_is_sent(self):
+        """Else a stream would be no quicker to the eye than an ordinary answer."""
+        shown = threading.Semaphore(0)
+
+        def answer(talk):
+            talk.send(CHUNKED)
+            for line in LINES:
+                talk.send(in_chunks([line]))
+                assert shown.acquire(timeout=PATIENCE_S)
+            talk.send(b"0\r\n\r\n")
+
+        with Server(answer) as server, opened(self.kind, on_chunk=lambda *_: shown.release()) as wire:
+            assert told(wire, replace(get(server.url), stream=True)) == (200, b"".join(LINES))
+
+    @pytest.mark.parametrize(("data", "then", "cause"), BROKEN_STREAMS.values(), ids=BROKEN_STREAMS)
+    def test_a_stream_that_breaks_is_no_answer_and_the_next_request_is_well(self, data, then, cause, wire):
+        def answer(talk):
+            (saying(data, then=then) if talk.number == 1 else always(reply(b"later")))(talk)
+
+        with Server(answer) as server:
+            limit_s = SHORT_S if cause == LATE else PATIENCE_S
+            assert told(wire, replace(get(server.url, timeout_s=limit_s), stream=True)) == cause
+            assert told(wire, get(server.url)) == (200, b"later")
+
+    def test_an_ordinary_answer_is_shown_to_nobody(self):
+        seen = []
+        with Server(always(reply(FILM))) as server, opened(self.kind, on_chunk=lambda *_: seen.append(1)) as wire:
+            assert wire.send(get(server.url)).first_byte_at is None
+        assert seen == []
+
+    def test_a_stream_needs_nobody_who_watches_and_may_be_empty(self, wire):
+        with Server(always(reply(b""))) as server:
+            response = wire.send(replace(get(server.url), stream=True))
+        assert (response.body, response.first_byte_at) == (b"", None)
+
+    # what a body may cost
+
+    @pytest.mark.parametrize(("how", "packed"), BOMBS.values(), ids=BOMBS)
+    def test_a_bomb_is_stopped_while_it_swells(self, how, packed, wire):
+        with Server(encoded(how, packed)) as server:
+            told(wire, get(server.url))
+            tracemalloc.start()
+            try:
+                assert told(wire, get(server.url)) == LARGE
+                assert tracemalloc.get_traced_memory()[1] < 50 * MOST_BYTES  # connections and threads included
+            finally:
+                tracemalloc.stop()
+
+    # the open web
+
+    @pytest.mark.parametrize(
+        ("path", "arrives"),
+        [
+            ("", "/"),
+            ("/", "/"),
+            ("?u=/x", "/?u=/x"),
+            ("/a?", "/a"),
+            ("/a?b=?", "/a?b=?"),
+            ("/a//b/../c;d=1?e=f,g#h", "/a//b/../c;d=1?e=f,g"),
+            ("/%c3%bc%2f", "/%C3%BC%2F"),
+            ("/100%?a=%zz&b=%20", "/100%25?a=%25zz&b=%20"),
+            ('/a|b"<>^`{}\\[]', "/a%7Cb%22%3C%3E%5E%60%7B%7D%5C%5B%5D"),
+            ("?a[]=1|2&b='(!*)'", "/?a%5B%5D=1%7C2&b='(!*)'"),
+        ],
+    )
+    def test_a_whole_address_arrives_alike(self, path, arrives, wire):
+        with Server(always(reply(FILM))) as server:
+            assert told(wire, of_the_web(server.url.replace("http", "HTTP") + path)) == (200, FILM)
+            assert (server.asked[0].target, server.asked[0].headers["host"]) == (arrives, f"127.0.0.1:{server.port}")
+
+    @pytest.mark.parametrize("reach", [None, Reach()], ids=["open", "guarded"])
+    @pytest.mark.parametrize("url", NOT_OF_THE_WEB.values(), ids=NOT_OF_THE_WEB)
+    def test_what_is_no_address_of_the_web_never_leaves(self, url, reach, wire):
+        assert told(wire, of_the_web(url, reach=reach)) == "not allowed"
+
+    def test_the_open_web_knows_no_proxy_and_no_key(self, monkeypatch):
+        with Server(always(reply(FILM))) as server, opened(self.kind, keys={"films": KEY}) as wire:
+            for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+                monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+            for place in (with_key_in_query, with_key_in_header):
+                assert told(wire, of_the_web(f"{server.url}/a", place_key=place)) == (200, FILM)
+            guarded = {"reach": at(server.port, allowed=frozenset({"127.0.0.1"}))}
+            assert told(wire, get(server.url, "/a", **guarded)) == (200, FILM)
+        assert {asked.target for asked in server.asked} == {"/a"}
+        assert KEY not in str([asked.headers for asked in server.asked])
+
+    def test_the_open_web_trusts_whom_the_own_bundle_vouches_for_and_nobody_else(self, safe, monkeypatch):
+        server, certificate = safe
+        with opened(self.kind) as wire:
+            assert told(wire, of_the_web(server.url)) == "certificate not trusted"
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with opened(self.kind) as wire:
+            assert told(wire, of_the_web(server.url)) == (200, FILM)
+
+    # how far an address may lead
+
+    @pytest.mark.parametrize("host", PRIVATE)
+    def test_no_number_and_no_name_leads_to_this_machine_or_its_neighbours(self, host):
+        with Server(always(reply())) as server, opened(self.kind, resolve=NEIGHBOURS) as wire:
+            for reach in (at(server.port), at(server.port, allowed=frozenset({"other.test", "127.0.0.1:1"}))):
+                assert told(wire, of_the_web(f"http://{host}:{server.port}/", reach=reach)) == "not allowed"
+                assert told(wire, get(f"http://{host}:{server.port}", reach=reach)) == "not allowed"
+            assert server.connections == 0
+
+    @pytest.mark.parametrize("port", [22, 8080, 443])
+    def test_a_port_out_of_reach_is_asked_for_nothing_not_even_its_name(self, port):
+        names = Names(films_test=["8.8.8.8"])
+        with opened(self.kind, resolve=names) as wire:
+            assert told(wire, of_the_web(f"http://films.test:{port}/", reach=Reach(ports=(80,)))) == "not allowed"
+            assert told(wire, of_the_web(f"http://8.8.8.8:{port}/", reach=Reach(ports=(80,)))) == "not allowed"
+        assert names.asked == []
+
+    @pytest.mark.parametrize(
+        ("host", "allowed"),
+        [
+            ("127.0.0.1", "127.0.0.1"),
+            ("127.0.0.1", "127.0.0.1:{}"),
+            ("localhost", "localhost"),
+            ("LocalHost", "localhost:{}"),
+            ("mixed.test", "mixed.test"),
+        ],
+    )
+    def test_what_a_person_names_is_within_reach_at_any_port(self, host, allowed):
+        names = Names(localhost=["127.0.0.1"], mixed_test=["127.0.0.1"])
+        with Server(always(reply(FILM))) as server, opened(self.kind, resolve=names) as wire:
+            reach = Reach(allowed=frozenset({allowed.format(server.port)}))
+            assert told(wire, of_the_web(f"http://{host}:{server.port}/", reach=reach)) == (200, FILM)
+
+    @pytest.mark.parametrize("allowed", ["::1", "[::1]", "[::1]:{}", "0:0:0:0:0:0:0:1"])
+    def test_an_address_of_ipv6_is_named_plain_or_in_brackets(self, allowed, wire):
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+            port = listener.getsockname()[1]
+            host = "[0:0:0:0:0:0:0:1]" if allowed.startswith("0") else "[::1]"
+            plain = threading.Thread(target=complain, args=(listener,))
+            plain.start()
+            reach = Reach(allowed=frozenset({allowed.format(port)}))
+            assert told(wire, of_the_web(f"http://{host}:{port}/", reach=reach))[0] == 400
+            plain.join()
+
+    def test_the_connection_goes_to_the_address_that_was_judged_and_keeps_the_name(self, monkeypatch):
+        """The name tells the truth once: if it were looked up again, the answer would come from elsewhere, or not at all."""
+        monkeypatch.setattr(guard, "is_public", lambda address: address == "127.0.0.1")
+        names = Names(films_test=["127.0.0.2", "127.0.0.1"])
+        with Server(always(reply(FILM))) as server, opened(self.kind, resolve=names) as wire:
+            reach = at(server.port)
+            for _ in range(3):
+                assert told(wire, of_the_web(f"http://films.test:{server.port}/", reach=reach)) == (200, FILM)
+                names.names["films.test"] = ["127.0.0.2"]
+            assert (names.asked, server.connections) == (["films.test"], 1)
+            assert {asked.headers["host"] for asked in server.asked} == {f"films.test:{server.port}"}
+
+    def test_where_one_address_is_deaf_the_next_one_is_tried(self, monkeypatch):
+        monkeypatch.setattr(guard, "is_public", lambda address: True)
+        names = Names(films_test=["127.0.0.2", "127.0.0.1"])
+        with Server(always(reply(FILM))) as server, opened(self.kind, resolve=names) as wire:
+            assert told(wire, of_the_web(f"http://films.test:{server.port}/", reach=at(server.port))) == (200, FILM)
+
+    def test_tls_knows_the_name_and_not_the_address(self, safe, monkeypatch):
+        server, certificate = safe
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        reach = Reach(allowed=frozenset({"localhost", "films.test"}))
+        names = Names(localhost=["127.0.0.1"], films_test=["127.0.0.1"])
+        with opened(self.kind, resolve=names) as wire:
+            assert told(wire, of_the_web(f"https://localhost:{server.port}/", reach=reach)) == (200, FILM)
+            given = told(wire, of_the_web(f"https://films.test:{server.port}/", reach=reach))
+        assert given == "certificate not trusted"
+
+    def test_a_name_that_nobody_knows_is_a_lost_connection(self):
+        with opened(self.kind, resolve=Names()) as wire:
+            assert told(wire, of_the_web("http://films.test/", reach=Reach())) == LOST
+
+    def test_a_name_that_cant_be_one_is_not_allowed(self, wire):
+        assert told(wire, of_the_web(f"http://{'a' * 70}.test/", reach=Reach())) == "not allowed"
+
+    def test_no_connection_is_shared_with_those_who_may_go_further(self, wire):
+        with Server(always(reply(FILM))) as server:
+            named = Reach(allowed=frozenset({"127.0.0.1"}))
+            assert told(wire, of_the_web(server.url)) == (200, FILM)
+            assert told(wire, of_the_web(server.url, reach=named)) == (200, FILM)
+            assert told(wire, of_the_web(server.url, reach=at(server.port))) == "not allowed"
+            assert server.connections == 2
+
+    def test_a_redirect_is_judged_as_an_address_of_its_own(self, wire):
+        """A transport follows none: whoever does asks anew, and is judged anew."""
+        with Server(always(reply(b"", status="302 Found", Location="http://127.0.0.1:1/"))) as server:
+            reach = at(1, allowed=frozenset({f"127.0.0.1:{server.port}"}))
+            response = wire.send(of_the_web(server.url, reach=reach))
+            assert told(wire, of_the_web(response.headers["location"], reach=reach)) == "not allowed"
+
     # connections
 
     def test_one_session_serves_request_after_request_over_one_connection(self, wire):
@@ -479,6 +867,16 @@ class Promises:
             wire.close()
             assert told(wire, get(server.url)) == LOST
             assert len(server.asked) == 1
+
+    def test_a_close_ends_the_connections_that_were_kept(self, wire):
+        with Server(always(reply(FILM))) as server:
+            told(wire, get(server.url))
+            told(wire, of_the_web(server.url, reach=Reach(allowed=frozenset({"127.0.0.1"}))))
+            assert server.open == 2
+            wire.close()
+            for thread in server._threads:
+                thread.join(PATIENCE_S)  # it ends with its connection
+            assert server.open == 0
 
     # the environment
 

@@ -5,12 +5,14 @@ are pending; 2 bad usage or input; 3 the API refused the key; 130 interrupted.
 
     __init__   the command line's frame: what every command needs, errors in one line, exit codes
     movies     `enricher movies`
+    articles   `enricher articles`, `run`; reporting: their report and cost; forecasting: their --dry-run
+    feeds      `enricher feeds`; batches: `enricher batches`
     running    one job under a person's eyes: run, Ctrl-C, table, summary (any pipeline)
     watching   the progress line and the closing summary
     review     the file in which a person decides what the program would not guess
     keeping    `enricher export`, `jobs`, `cache`
     planning   `--dry-run`
-    showing    `enricher simulate`, `demo`; demonstration: what the demo does
+    showing    `enricher simulate`, `demo`; demonstration and demonstration_articles: what the demos do
 
 Every import that costs time is made inside the command that needs it, so that `--help` comes at once.
 """
@@ -26,7 +28,7 @@ from typing import NoReturn
 import click
 
 from ..errors import EnricherError, JobBusy, KeyRefused, ServiceDown
-from . import keeping, movies, showing
+from . import articles, batches, feeds, keeping, movies, showing
 
 OK, UNFINISHED, BAD_USAGE, KEY_REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -38,6 +40,10 @@ def command() -> None:
 
 
 command.add_command(movies.command)
+command.add_command(articles.command)
+command.add_command(articles.run)
+command.add_command(batches.command)
+command.add_command(feeds.feeds)
 command.add_command(keeping.export)
 command.add_command(keeping.jobs)
 command.add_command(keeping.cache)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
-from importlib.resources import files
+from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -29,9 +30,9 @@ def show(folder: str | None) -> int:
     """
     from .movies import enrich_lists
 
-    here = Path(tempfile.mkdtemp(prefix="enricher-demo-")) if folder is None else _folder(folder)
+    here = folder_for(folder, FILES)
     diary, table, database, review = (here / name for name in FILES)
-    diary.write_bytes(files("enricher.cli").joinpath("diary.csv").read_bytes())
+    diary.write_bytes(resources.files("enricher.cli").joinpath("diary.csv").read_bytes())
     with running_simulator(Behaviour.of(latency="100-300ms", quota="35/1s")) as api:
         click.echo(f"A simulated TMDB answers at {api.base_url} (0.1 to 0.3 s a request, 35 a second).", err=True)
         command = f"enricher movies {diary.name} --out {table.name} --review {review.name}"
@@ -57,12 +58,17 @@ def show(folder: str | None) -> int:
     return code
 
 
-def _folder(name: str) -> Path:
-    """The folder that was asked for, made if need be. Nothing that lies in it is ever written over."""
+def folder_for(name: str | None, files: Sequence[str]) -> Path:
+    """The folder that was asked for, made if need be; a new one where none was. Nothing that lies in it is ever written over.
+
+    :raises SettingError: if it can't be, or holds one of the files.
+    """
+    if name is None:
+        return Path(tempfile.mkdtemp(prefix="enricher-demo-"))
     here = Path(name)
     try:
         here.mkdir(parents=True, exist_ok=True)
-        taken = sorted({*FILES} & {each.name for each in here.iterdir()})
+        taken = sorted({*files} & {each.name for each in here.iterdir()})
     except (FileExistsError, NotADirectoryError):
         raise SettingError(f"--dir {here}: this is no folder; name another") from None
     except OSError as error:

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from .opening import DB, open_store
+
 if TYPE_CHECKING:
     from ..model import Job, Pipeline
-    from ..store import Store
+    from ..store import Store, Total
 
 WIDE = 80
 """Columns of a screen that has room for two blanks between a table's columns."""
-
-DB = click.option("--db", metavar="FILE", help="The database.  [default: ./enricher.db]")
-
-
-def _open(db: str | None) -> Store:
-    """The database that is there already; these commands make none."""
-    from ..errors import StoreError
-    from ..settings import load
-    from ..store import Store
-
-    path = load({"db": db}).db
-    if not path.exists():
-        raise StoreError(f"{path}: no such database; a run makes it, --db names another")
-    return Store(path)
 
 
 def _pipeline(name: str) -> Pipeline:
     from ..errors import StoreError
     from ..pipelines.movies.pipeline import movies
 
+    if name == "articles":
+        from ..settings import load_for_articles
+        from .articles import articles_of
+
+        return articles_of(load_for_articles({"provider": "local"})).pipeline
     if name != "movies":
         raise StoreError(f"the job is of the pipeline {name!r}, which this program does not know")
     return movies()
@@ -58,7 +53,7 @@ def export(job: int | None, out: str | None, spreadsheet_safe: bool, db: str | N
     """Write the table of a JOB (a number from `enricher jobs`; the newest if none is given). Asks nothing."""
     from .running import write_table
 
-    with _open(db) as store:
+    with open_store(db) as store:
         found = _job(store, job)
         path = None if out is None else Path(out)
         write_table(store, found, _pipeline(found.pipeline), path, spreadsheet_safe, to_stdout=True)
@@ -76,9 +71,9 @@ def jobs(job: int | None, as_json: bool, db: str | None) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    with _open(db) as store:
+    with open_store(db) as store:
         found = [_job(store, job)] if job is not None else store.jobs()
-        told = [(each, store.counts(each.id)) for each in found]
+        told = [(each, store.counts(each.id), store.ledger.totals(each.id)) for each in found]
     if as_json:
         facts = [
             {
@@ -95,8 +90,9 @@ def jobs(job: int | None, as_json: bool, db: str | None) -> int:
                 "requests": each.requests,
                 "cache_hits": each.hits,
                 "retries": each.retries,
+                "cost": [asdict(total) for total in costs],
             }
-            for each, counts in told
+            for each, counts, costs in told
         ]
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return 0
@@ -105,7 +101,7 @@ def jobs(job: int | None, as_json: bool, db: str | None) -> int:
     for name in ("job", "list", "state", "rows", "done", "failed", "requests", "updated"):
         right = name in ("job", "rows", "done", "failed", "requests")
         table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name != "list")
-    for each, counts in told:
+    for each, counts, _ in told:
         by_status = counts.items_by_status
         done = sum(by_status.get(status, 0) for status in ("enriched", "unsure", "not_found"))
         table.add_row(
@@ -113,7 +109,27 @@ def jobs(job: int | None, as_json: bool, db: str | None) -> int:
             *(f"{each.requests:,}", each.updated_at[:16].replace("T", " ")),
         )
     screen.print(table)
+    if job is not None:
+        for line in cost_lines(told[0][2]):
+            click.echo(line)
     return 0
+
+
+def cost_lines(totals: Sequence[Total]) -> list[str]:
+    """What a job cost, a line a model. What was never answered may have cost something too."""
+    from ..purse import money
+
+    lines = []
+    for one in totals:
+        line = (
+            f"{one.provider} {one.model}: {one.calls:,} calls, {one.tokens_in:,} tokens in ({one.tokens_cached:,} cached), "
+            f"{one.tokens_out:,} out: {money(one.cost_nano, one.currency)}"
+        )
+        unsettled = one.unknown_calls + one.open_calls
+        if unsettled:
+            line += f"; {unsettled:,} without an answer: at most {money(one.unknown_nano + one.open_nano, one.currency)} more"
+        lines.append(line)
+    return lines
 
 
 @click.group("cache", no_args_is_help=False, short_help="Remembered answers: stats, prune, clear.")
@@ -127,7 +143,7 @@ def stats(db: str | None) -> int:
     """How many answers are remembered, and how much they take."""
     from datetime import UTC, datetime
 
-    with _open(db) as store:
+    with open_store(db) as store:
         known = store.answer_stats()
     click.echo(f"{known.answers:,} answers, {known.stored_bytes / 1e6:,.1f} MB")
     for kind, count in known.by_kind.items():
@@ -143,7 +159,7 @@ def stats(db: str | None) -> int:
 @DB
 def prune(max_mb: float | None, older_than_days: float | None, db: str | None) -> int:
     """Forget the oldest answers: those over the size, or over the age."""
-    with _open(db) as store:
+    with open_store(db) as store:
         count = store.prune_answers(
             None if max_mb is None else round(max_mb * 1_000_000),
             older_than_s=None if older_than_days is None else older_than_days * 86_400,
@@ -156,7 +172,7 @@ def prune(max_mb: float | None, older_than_days: float | None, db: str | None) -
 @DB
 def clear(db: str | None) -> int:
     """Forget all answers. Jobs and films stay."""
-    with _open(db) as store:
+    with open_store(db) as store:
         count = store.clear_answers()
     click.echo(f"{count:,} answers forgotten")
     return 0

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..engine import Engine, Tally, plan
-from ..errors import ServiceDown, SettingError
+from ..errors import BudgetSpent, EnricherError, ServiceDown, SettingError, Undecided
 from ..export import Format, write_export
-from ..model import Job, Pipeline
+from ..model import Job, Pipeline, Request
 from ..modes.performer import Attempt, Stop
 from ..store import Store
 from .review import Decision, check_choices, write_review
@@ -53,6 +53,8 @@ class Wish:
     as_json: bool = False
     progress: bool = True
     verbose: int = 0
+    report: Path | None = None
+    budget: int | None = None
 
 
 def check_destinations(wish: Wish, db: Path) -> None:
@@ -61,11 +63,14 @@ def check_destinations(wish: Wish, db: Path) -> None:
     :raises SettingError: one line that names the flag and the file.
     """
     taken = {path.resolve(): "one of the lists" for path in wish.inputs}
-    files = (("--decisions", wish.decided_in), ("--db", db), ("--out", wish.out), ("--review", wish.review))
+    files = (
+        *(("--decisions", wish.decided_in), ("--db", db)),
+        *(("--out", wish.out), ("--review", wish.review), ("--report", wish.report)),
+    )
     for flag, path in files:
         if path is None:
             continue
-        if flag in ("--out", "--review"):
+        if flag in ("--out", "--review", "--report"):
             if not path.parent.is_dir():
                 raise SettingError(f"{flag} {path}: there is no such folder; make it, or choose another place")
             if path.is_dir():
@@ -98,7 +103,11 @@ def log_attempt(attempt: Attempt) -> None:
     request = attempt.request
     asked = " ".join([request.method, request.path, *(f"{name}={value}" for name, value in request.params.items())])
     took = f"waited {attempt.granted_at - attempt.ready_at:.3f} s, took {attempt.done_at - attempt.sent_at:.3f} s"
-    if not attempt.reason:
+    if not attempt.reason and attempt.first_byte_at is not None:
+        first_s, tokens = attempt.first_byte_at - attempt.sent_at, attempt.tokens
+        told = "" if tokens is None else f", {tokens:,} tokens in all"
+        LOG.info("%s %s: first token after %.3f s%s (%s)", request.service.name, request.path, first_s, told, took)
+    elif not attempt.reason:
         LOG.debug("%s: answered (%s)", asked, took)
     elif attempt.pause_s:
         LOG.info("%s: %s, everybody waits %.1f s (%s)", asked, attempt.reason, attempt.pause_s, took)
@@ -121,9 +130,6 @@ def run_job(
 
     :raises InputError, SettingError, StoreError, JobBusy, KeyRefused: as their rooms do.
     """
-    from ..core.circuit import Patience
-    from ..core.gate import Gate
-    from ..core.retry import Backoff
     from ..settings import rate_text
 
     read = pipeline.read
@@ -136,20 +142,7 @@ def run_job(
             apply_decisions(store, job, wish.decisions, decide)
             if wish.refresh:
                 store.reset(job.id)
-        backoff = Backoff(
-            settings.attempts, settings.backoff_s, settings.backoff_factor, settings.backoff_cap_s, settings.deadline_s
-        )
-        with Engine(
-            keys=keys,
-            mode=settings.mode,
-            slots=settings.concurrency,
-            store=store,
-            backoff=backoff,
-            memory_bytes=round(settings.l1_size_mb * 1_000_000),
-            refresh=wish.refresh,
-            observe=log_attempt if LOG.isEnabledFor(logging.INFO) else None,
-            gate=Gate(patience=Patience(outage_s=settings.outage_s)),
-        ) as engine:
+        with engine_of(settings, store, keys, refresh=wish.refresh) as engine:
             tally = Tally(total=_todo_count(store, job))
             down = watch_run(engine, pipeline, job, tally, wish)
         if wish.review is not None:
@@ -164,7 +157,44 @@ def run_job(
         if down is not None:
             click.echo(f"enricher: {down}; the same command goes on where it stopped", err=True)
         open_rows = facts["rows_by_status"]
-        return 1 if open_rows.get("failed") or open_rows.get("pending") or open_rows.get("deferred") else 0
+        return exit_code(open_rows)
+
+
+def exit_code(rows_by_status: Mapping[str, int]) -> int:
+    """0 where every row has its answer, else 1."""
+    return int(any(rows_by_status.get(status) for status in ("failed", "pending", "deferred")))
+
+
+def engine_of(
+    settings: Settings,
+    store: Store,
+    keys: Mapping[str, str],
+    *,
+    refresh: bool,
+    on_chunk: Callable[[Request, bytes], None] | None = None,
+) -> Engine:
+    """An engine as the settings want it."""
+    from ..core.circuit import Patience
+    from ..core.gate import Gate
+    from ..core.retry import Backoff
+
+    backoff = Backoff(
+        settings.attempts, settings.backoff_s, settings.backoff_factor, settings.backoff_cap_s, settings.deadline_s
+    )
+    return Engine(
+        keys=keys,
+        mode=settings.mode,
+        slots=settings.concurrency,
+        store=store,
+        backoff=backoff,
+        memory_bytes=round(settings.l1_size_mb * 1_000_000) if settings.cache_enabled else 0,
+        refresh=refresh or not settings.cache_enabled,
+        recalls=settings.l2_enabled,
+        observe=log_attempt if LOG.isEnabledFor(logging.INFO) else None,
+        on_chunk=on_chunk,
+        gate=Gate(patience=Patience(outage_s=settings.outage_s)),
+        batch_poll_s=settings.batch_poll,
+    )
 
 
 def _todo_count(store: Store, job: Job) -> int:
@@ -172,8 +202,17 @@ def _todo_count(store: Store, job: Job) -> int:
     return sum(states.get(state, 0) for state in ("pending", "failed", "deferred"))
 
 
-def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: Wish) -> ServiceDown | None:
-    """Run the job in a thread and show how it gets on. A service that is down is told at the end, so it is returned.
+def watch_run(
+    engine: Engine,
+    pipeline: Pipeline,
+    job: Job,
+    tally: Tally,
+    wish: Wish,
+    more: Callable[[], str] = lambda: "",
+) -> EnricherError | None:
+    """Run the job in a thread and show how it gets on. What ends it early and is nobody's fault is told at the end, so it
+    is returned: a service that is down, a budget that is spent, a batch that a person has to decide on. `more` is said at
+    the end of the progress line.
 
     :raises click.exceptions.Exit: after Ctrl-C, when what was done is committed and the words to go on are said.
     """
@@ -184,14 +223,15 @@ def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: 
 
     def work() -> None:
         try:
-            engine.run(pipeline, job, stop, tally)
+            engine.run(pipeline, job, stop, tally, budget=wish.budget, tell=watch.say)
         except BaseException as error:  # noqa: BLE001  # it is raised again in the main thread
             failure.append(error)
         finally:
             ended.set()
 
     thread = threading.Thread(target=work, name="enricher-job", daemon=True)
-    with Watch(tally, engine.holds, wish.noun, show=wish.progress) as watch:
+    watch = Watch(tally, engine.holds, wish.noun, show=wish.progress, more=more)
+    with watch:
         try:
             thread.start()
             while not ended.wait(TICK_S):
@@ -205,7 +245,7 @@ def watch_run(engine: Engine, pipeline: Pipeline, job: Job, tally: Tally, wish: 
         click.echo(f"enricher: stopped with {tally.done:,} of {tally.total:,} {wish.noun} done; {go_on}", err=True)
         _leave_stragglers()
         raise click.exceptions.Exit(INTERRUPTED)
-    if failure and isinstance(failure[0], ServiceDown):
+    if failure and isinstance(failure[0], ServiceDown | BudgetSpent | Undecided):
         return failure[0]
     if failure:
         raise failure[0]
@@ -257,6 +297,7 @@ def write_table(
         input_columns=store.columns(job.id),
         record_columns=pipeline.columns,
         with_source=len(store.sources(job.id)) > 1,
+        merged=pipeline.merged,
         spreadsheet_safe=spreadsheet_safe,
         form=form,
     )

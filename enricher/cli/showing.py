@@ -39,11 +39,17 @@ def simulate(host: str, port: int, **options: Any) -> int:
 
 
 @click.command("demo", short_help="Show it all, without a key and without a network.")
-@click.argument("pipeline", type=click.Choice(["movies"]), default="movies")
+@click.argument("pipeline", type=click.Choice(["movies", "articles"]), default="movies")
 @click.option("--dir", "folder", metavar="DIR", help="Where the files go.  [default: a new temporary folder]")
 def demo(pipeline: str, folder: str | None) -> int:
-    """Start the simulated TMDB, enrich a bundled film diary over real HTTP, show the table, and end."""
+    """Start the simulated APIs, run the real command over real HTTP, show what came of it, and end.
+
+    movies: a bundled film diary against a simulated TMDB. articles: simulated feeds and pages, analysed by a simulated model.
+    """
+    if pipeline == "articles":
+        from . import demonstration_articles
+
+        return demonstration_articles.show(folder)
     from .demonstration import show
 
-    del pipeline  # movies is the only one
     return show(folder)

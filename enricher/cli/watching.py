@@ -63,7 +63,16 @@ STATUSES = ("enriched", "unsure", "not_found", "failed", "deferred", "pending")
 class Watch:
     """Shows a run's progress until the block ends. `tick` is to be called every so often."""
 
-    def __init__(self, tally: Tally, holds: Callable[[], Sequence[Hold]], noun: str, *, show: bool) -> None:
+    def __init__(
+        self,
+        tally: Tally,
+        holds: Callable[[], Sequence[Hold]],
+        noun: str,
+        *,
+        show: bool,
+        more: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._more = more
         self._tally = tally
         self._holds = holds
         self._noun = noun
@@ -80,21 +89,30 @@ class Watch:
             self._live.start()
         return self
 
+    def say(self, line: str) -> None:
+        """Tell in a sentence of its own, above the live line. From any thread."""
+        if self._show:
+            (console() if self._live is None else self._live.console).print(line, markup=False)
+
     def tick(self) -> None:
         """Show how things stand now."""
         if not self._show:
             return
         holds = [hold for hold in self._holds() if hold.left_s >= WORTH_SAYING_S]
         if self._live is not None:
-            line = Text(progress_line(self._tally, holds, self._noun), no_wrap=True, overflow="ellipsis")
+            line = Text(self._line(holds), no_wrap=True, overflow="ellipsis")
             self._live.update(line, refresh=True)
             return
         hold = f"{holds[0].service} {holds[0].reason}" if holds else ""
         now = time.monotonic()
         if now - self._said_at >= PLAIN_EVERY_S or (hold and hold != self._said_hold):
             self._said_at, self._said_hold = now, hold
-            sys.stderr.write(progress_line(self._tally, holds, self._noun) + "\n")
+            sys.stderr.write(self._line(holds) + "\n")
             sys.stderr.flush()
+
+    def _line(self, holds: Sequence[Hold]) -> str:
+        more = self._more()
+        return progress_line(self._tally, holds, self._noun) + (f" · {more}" if more else "")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -139,6 +157,9 @@ def summary_table(facts: dict[str, Any], noun: str) -> Table:
         "seconds": f"{facts['seconds']:.1f}",
         "requests/s": f"{facts['rate_used_per_s']:.1f}",
     }
+    if "cost" in facts:
+        cost["paid calls"] = f"{facts['paid_calls']:,}"
+        cost["cost"] = facts["cost"]
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     for number in range(4):
         table.add_column(justify="right" if number % 2 else "left", min_width=6 * (number % 2))

@@ -10,10 +10,15 @@ The contract of a performer:
 | Recall  | `Known`, or `Lead`: go and find out          |                                                               |
 | Settle  | nothing; those who waited for the key go on  |                                                               |
 | Wait    | nothing                                      |                                                               |
+| Book    | the entry's number                           | `BudgetSpent` where the budget has no room for it             |
+| Bill    | nothing                                      |                                                               |
 | Compute | the function's result                        | what the function raised; `TimeoutError` when it was killed   |
 
 Whatever waits raises `Interrupted` once the job is told to stop. A generator that is closed can't yield any more, so
 the performer keeps what a flow holds (a ticket, a lead) and gives it back itself when the flow ends early.
+
+`Book` stands before each `Send` that costs money, and `Bill` after it: what must be known before a call is committed
+before it, and the answer that was paid for together with its bill.
 
 `Report` stands beside `Permit`, one for one: every attempt says what became of it, because the gate learns from that
 when a slot of the quota is free again, whether to pause, and whether the host is alive.
@@ -26,9 +31,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from ..model import Compute, Lifetime, Remembered, Request, Service
+from ..model import Charge, Compute, Hints, Learnt, Lifetime, Remembered, Request, Service, Usage
 from .gate import Health, Ticket
 
 T = TypeVar("T")
@@ -40,6 +45,8 @@ class Permit:
 
     service: Service
     host: str
+    tokens: int = 0
+    spacing_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -53,7 +60,8 @@ class Send:
 class Report:
     """What became of the attempt that `ticket` let through, sent at `sent_at` and over (answered or failed) at `done_at`.
 
-    `reason` is why the answer was not good enough, "" where it was.
+    `reason` is why the answer was not good enough, "" where it was. `tokens` are what it really took, None where that is
+    not known; `hints` what its headers say of the quota; `first_byte_at` when the body of a stream began.
     """
 
     ticket: Ticket
@@ -62,6 +70,9 @@ class Report:
     health: Health
     pause_s: float = 0.0
     reason: str = ""
+    tokens: int | None = None
+    hints: Hints | None = None
+    first_byte_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -81,6 +92,28 @@ class Settle:
 
 
 @dataclass(slots=True)
+class Book:
+    """Money is about to be spent on an answer that will be known as `key`."""
+
+    charge: Charge
+    key: str
+
+
+@dataclass(slots=True)
+class Bill:
+    """What became of a booked attempt: what it really took and cost (nano-units), and the answer where it was good.
+
+    `state`: "settled", "free" (nothing is owed), or "unknown": it may have cost up to what was booked.
+    """
+
+    entry: int
+    state: Literal["settled", "free", "unknown"]
+    usage: Usage | None = None
+    cost: int = 0
+    learnt: Learnt | None = None
+
+
+@dataclass(slots=True)
 class Wait:
     """Back-off: let `seconds` pass."""
 
@@ -97,8 +130,13 @@ class Known:
 
 @dataclass(slots=True)
 class Lead:
-    """Nobody knows, and nobody else is asking: the asker leads, and owes a `Settle`."""
+    """Nobody knows, and nobody else is asking: the asker leads, and owes a `Settle`.
+
+    `stale` is an answer that is too old, and that the service can say is still good.
+    """
+
+    stale: Remembered | None = None
 
 
-Effect = Permit | Send | Report | Recall | Settle | Wait | Compute
+Effect = Permit | Send | Report | Recall | Settle | Book | Bill | Wait | Compute
 Steps = Generator[Effect, Any, T]

@@ -5,14 +5,24 @@ The key is what was asked, spelled out: it can be read in the database. It holds
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 
 from ..model import Lifetime, Remembered, Request
 from ..target import target
 
+LONGEST_PROMISE_S = 86_400.0
+"""A server may say that its answer is good for longer than our own lifetime, but not for ever: a day, seconds."""
+
+MOVED_FOR_GOOD = (301, 308)
+
+_MAX_AGE = re.compile(r"\bmax-age=(\d{1,9})\b")
+
 
 def key_of(request: Request) -> str:
     """The key under which the answer is remembered."""
+    if request.known_as is not None:
+        return request.known_as
     service = request.service
     key = f"{service.name} {request.method} {service.base_url}{target(request)}"
     if request.expects != "json":
@@ -24,4 +34,26 @@ def key_of(request: Request) -> str:
 
 def is_fresh(remembered: Remembered, age_s: float, lifetime: Lifetime) -> bool:
     """Whether a memory is still good. A clock that was set back (negative age) makes nothing stale."""
-    return age_s <= (lifetime.missing_s if remembered.missing else lifetime.found_s)
+    if remembered.missing:
+        return age_s <= lifetime.missing_s
+    if lifetime.moved_s is not None and remembered.status in MOVED_FOR_GOOD:
+        return age_s <= lifetime.moved_s
+    return age_s <= lifetime.found_s or (lifetime.obliging and age_s <= promised_s(remembered))
+
+
+def promised_s(remembered: Remembered) -> float:
+    """For how long the server said that its answer is good, seconds, at most `LONGEST_PROMISE_S`; 0 where it did not."""
+    found = _MAX_AGE.search(remembered.headers.get("cache-control", ""))
+    return 0.0 if found is None else min(float(found[1]), LONGEST_PROMISE_S)
+
+
+def conditional(stale: Remembered) -> dict[str, str]:
+    """The headers that ask whether a memory is still good (RFC 9110, 13.1); empty where nothing can be said."""
+    asked: dict[str, str] = {}
+    if stale.missing or stale.status != 200:  # a 304 speaks of the page, and not of a redirect or of its absence
+        return asked
+    for theirs, ours in (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since")):
+        told = stale.headers.get(theirs, "")
+        if told and told.isascii() and told.isprintable():  # nothing else can be sent
+            asked[ours] = told
+    return asked

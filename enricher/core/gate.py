@@ -6,6 +6,10 @@ those who already wait as well.
 
 Fairness: tickets that wait stand in the order in which they first asked. A ticket may go as soon as more permits are
 free than tickets stand before it. So the order is kept, and yet nobody is held up by one before him who wakes late.
+Tokens go by the same rule: a ticket may go as soon as its tokens fit beside those of all who stand before it. So small
+ones never overtake a large one for ever.
+
+A service of many hosts (`Service.per_host`) has a line for each of them, before its queue: see hosts.py.
 
 The gate is pure in that it is told the time. It has a lock, because its callers are many; under the lock there is
 arithmetic only, never a wait.
@@ -20,15 +24,19 @@ from enum import Enum
 
 from ..errors import ServiceDown
 from ..locks import ShortLock
-from ..model import Service, Window
+from ..model import Hints, PerHost, Service, Window
 from .circuit import Circuit, Patience
-from .limits import GUARD_S, Limit, carry_over, limits_of
+from .hosts import HOST_PATIENCE, REPORT_S, Host, Hosts
+from .limits import GUARD_S, Limit, TokenLog, carry_over, limits_of, token_limits_of
 
 RECHECK_S = 0.25
 """Nobody sleeps longer than this before asking again, seconds: so a rate that was raised is felt at once by all."""
 
 LONGEST_PAUSE_S = 900.0
-"""A service that asks for a longer pause than this, seconds, ends the job: the person is told to come back later."""
+"""A service that asks for a longer pause than this, seconds, ends the job: the person is told to come back later.
+
+One of many hosts that asks for it is given up instead, until less is left of it.
+"""
 
 
 class Health(Enum):
@@ -40,18 +48,41 @@ class Health(Enum):
 
 
 class Ticket:
-    """One attempt's place in the queue and, once granted, its proof. Times are the performer's monotonic seconds."""
+    """One attempt's place in the queue and, once granted, its proof. Times are the performer's monotonic seconds.
 
-    __slots__ = ("asked_at", "granted_at", "host", "number", "probe", "receipts", "service")
+    `tokens` are reserved of the service's token windows. `spacing_s` lies between two departures to the same host at
+    least, where the service is many hosts.
+    """
 
-    def __init__(self, service: Service, host: str) -> None:
+    __slots__ = (
+        "asked_at",
+        "at",
+        "granted_at",
+        "group",
+        "host",
+        "number",
+        "probe",
+        "receipts",
+        "reserved",
+        "service",
+        "spacing_s",
+        "tokens",
+    )
+
+    def __init__(self, service: Service, host: str, tokens: int = 0, spacing_s: float = 0.0) -> None:
         self.service = service
         self.host = host
-        self.number = 0  # 0: does not wait in the queue
+        self.tokens = tokens
+        self.spacing_s = spacing_s
+        per_host = service.per_host
+        self.group = host if per_host is None else per_host.group(host)  # here, because it is no arithmetic
+        self.number = 0  # 0: does not wait
         self.asked_at: float | None = None
         self.granted_at: float | None = None
         self.probe = False
         self.receipts: tuple[float, ...] = ()
+        self.reserved = 0  # the number of its reservation of tokens; 0: none that could still be corrected
+        self.at: Host | None = None  # where it waits or is in flight, if its service is many hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +116,45 @@ class _Lane:
         self.service = service
         self.asked_for = service  # as the last ticket had it: `service` may have been given another rate since
         self.limits: list[Limit] = limits_of(service, guard_s)
-        self.queue: list[int] = []  # numbers of the tickets that wait, ascending
+        self.token_limits: list[TokenLog] = token_limits_of(service, guard_s)
+        self.queue: list[int] = []  # numbers of the tickets that wait, ascending; without those that wait for a host
+        self.tokens: dict[int, int] = {}  # number → tokens, of those that wait and want any
+        self.unsettled = 0  # reservations of tokens that a report may still correct
         self.paused_until = float("-inf")
         self.pause_reason = ""
         self.held_since: float | None = None  # when it began to say "not now", and nothing else since
         self.held_too_long = False
         self.circuits: dict[str, Circuit] = {}
+        self.hosts = Hosts(self.circuits)
+
+
+def _put(line: list[int], number: int) -> None:
+    index = bisect_left(line, number)
+    if index == len(line) or line[index] != number:
+        line.insert(index, number)
+
+
+def _drop(line: list[int], number: int) -> None:
+    index = bisect_left(line, number)
+    if index < len(line) and line[index] == number:
+        del line[index]
 
 
 class Gate:
-    """The one place that says when a request may leave."""
+    """The one place that says when a request may leave. `host_patience` is for each host of a service that is many."""
 
     def __init__(
-        self, *, guard_s: float = GUARD_S, patience: Patience | None = None, recheck_s: float = RECHECK_S
+        self,
+        *,
+        guard_s: float = GUARD_S,
+        patience: Patience | None = None,
+        host_patience: Patience | None = None,
+        recheck_s: float = RECHECK_S,
     ) -> None:
         self._guard_s = guard_s
         self._recheck_s = recheck_s
         self._patience = patience or Patience()
+        self._host_patience = host_patience or HOST_PATIENCE
         self._lanes: dict[str, _Lane] = {}
         self._numbers = 0
         self._lock = ShortLock()
@@ -117,125 +170,284 @@ class Gate:
     def ask(self, ticket: Ticket, now: float) -> Go | Again:
         """Let the ticket go, or say how long to sleep before asking again.
 
-        :raises ServiceDown: if the host was silent for too long, or the service asked for too long a pause.
+        :raises ServiceDown: if the host was silent for too long, or the service asked for too long a pause; where the
+            service is many hosts, if the ticket's host did. The ticket waits no more then.
         """
         lock = self._lock
         if not lock.take(False):
             lock.acquire()
         try:
-            lane = self._lanes.get(ticket.service.name) or self._lane(ticket.service)
-            if ticket.service is not lane.asked_for:
-                self._adopt(lane, ticket.service)
+            service = ticket.service
+            lane = self._lanes.get(service.name) or self._lane(service)
+            if service is not lane.asked_for:
+                self._adopt(lane, service)
             if ticket.asked_at is None:
                 ticket.asked_at = now
-            ahead = bisect_left(lane.queue, ticket.number) if ticket.number else len(lane.queue)
             circuit = lane.circuits.get(ticket.host)
-            wait_s = self._wait_s(lane, circuit, ticket.host, ahead, now)
+            if service.per_host is not None:
+                wait_s = self._host_wait_s(lane, service.per_host, circuit, ticket, now)
+                if wait_s > 0:
+                    _drop(lane.queue, ticket.number)
+                    self._wait(lane, ticket)
+                    return Again(min(wait_s, self._recheck_s))
+            ahead = bisect_left(lane.queue, ticket.number) if ticket.number else len(lane.queue)
+            wait_s = self._wait_s(lane, circuit, ticket, ahead, now)
             if wait_s > 0:
-                if not ticket.number:
-                    self._numbers += 1
-                    ticket.number = self._numbers
-                    lane.queue.append(ticket.number)
+                self._wait(lane, ticket)
+                _put(lane.queue, ticket.number)
                 return Again(min(wait_s, self._recheck_s))
             if ticket.number:
-                del lane.queue[ahead]
-                ticket.number = 0
+                self._wait_no_more(lane, ticket)
             ticket.receipts = tuple([limit.take(now) for limit in lane.limits])
             ticket.granted_at = now
             ticket.probe = circuit is not None and circuit.begin_probe()
+            if ticket.tokens:
+                self._reserve(lane, ticket, now)
+            if ticket.at is not None:
+                self._depart(lane, ticket, ticket.at, now)
+        except ServiceDown:
+            self._wait_no_more(lane, ticket)
+            ticket.at = None
+            raise
+        else:
             return GO
         finally:
             lock.release()
 
-    def _wait_s(self, lane: _Lane, circuit: Circuit | None, host: str, ahead: int, now: float) -> float:
+    def _wait_s(self, lane: _Lane, circuit: Circuit | None, ticket: Ticket, ahead: int, now: float) -> float:
         wait_s = lane.paused_until - now
         if wait_s > LONGEST_PAUSE_S:
             raise ServiceDown(lane.service.name, f"{lane.pause_reason}, for {wait_s:.0f} s more; try again later")
         if lane.held_too_long and lane.held_since is not None:
             since_s = now - lane.held_since
             raise ServiceDown(lane.service.name, f"{lane.pause_reason}, and nothing else for {since_s:.0f} s")
-        if circuit is not None and circuit.is_open:
+        if circuit is not None and circuit.is_open and ticket.at is None:
             if circuit.given_up(now):
-                raise ServiceDown(lane.service.name, f"no answer from {host} for {circuit.silent_s(now):.0f} s")
+                raise ServiceDown(lane.service.name, f"no answer from {ticket.host} for {circuit.silent_s(now):.0f} s")
             wait_s = max(wait_s, circuit.ready_in(now))
         for limit in lane.limits:
             ready_in = limit.ready_in(now, ahead)
             if ready_in > wait_s:
                 wait_s = ready_in
+        if ticket.tokens and lane.token_limits:
+            wait_s = max(wait_s, self._tokens_wait_s(lane, ticket, ahead, now))
         return wait_s
+
+    def _wait(self, lane: _Lane, ticket: Ticket) -> None:
+        """From now on the ticket waits, if it did not before."""
+        if not ticket.number:
+            self._numbers += 1
+            ticket.number = self._numbers
+            if ticket.tokens:
+                lane.tokens[ticket.number] = ticket.tokens
+            if ticket.at is not None:
+                ticket.at.line.append(ticket.number)
+
+    def _wait_no_more(self, lane: _Lane, ticket: Ticket) -> None:
+        _drop(lane.queue, ticket.number)
+        if ticket.tokens:
+            lane.tokens.pop(ticket.number, None)
+        if ticket.at is not None:
+            _drop(ticket.at.line, ticket.number)
+        ticket.number = 0
 
     def leave(self, ticket: Ticket) -> None:
         """The ticket's flow ended early: it gives its place back. What it was granted may have been sent: that counts."""
         with self._lock:
             lane = self._lane(ticket.service)
-            if ticket.number:
-                lane.queue.remove(ticket.number)
-                ticket.number = 0
+            self._wait_no_more(lane, ticket)
             circuit = lane.circuits.get(ticket.host)  # none, if a new job began meanwhile
             if ticket.probe and circuit is not None:
                 circuit.end_probe()
+            self._land(lane, ticket)
+
+    def _land(self, lane: _Lane, ticket: Ticket) -> None:
+        """The ticket is not in flight any more."""
+        if ticket.reserved:
+            ticket.reserved = 0
+            lane.unsettled -= 1
+        if ticket.at is not None:
+            if ticket.granted_at is not None:
+                ticket.at.in_flight -= 1
+            if ticket.probe:
+                ticket.at.probed.discard(ticket.host)
+            ticket.at = None
+
+    # ── tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tokens_wait_s(self, lane: _Lane, ticket: Ticket, ahead: int, now: float) -> float:
+        before = sum(lane.tokens.get(number, 0) for number in lane.queue[:ahead])
+        wait_s = max(log.ready_in(now, before, ticket.tokens) for log in lane.token_limits)
+        if lane.unsettled:  # a report that less was taken than reserved may let it go sooner
+            wait_s = min(wait_s, (ahead + 1) * REPORT_S)
+        return wait_s
+
+    def _reserve(self, lane: _Lane, ticket: Ticket, now: float) -> None:
+        if lane.token_limits:
+            self._numbers += 1
+            ticket.reserved = self._numbers
+            lane.unsettled += 1
+            for log in lane.token_limits:
+                log.take(now, ticket.tokens, ticket.reserved)
+
+    def _settle(self, lane: _Lane, ticket: Ticket, done_at: float, health: Health, tokens: int | None) -> None:
+        for log in lane.token_limits:
+            if tokens is not None:
+                log.correct(ticket.reserved, tokens)
+            if health is not Health.FAILING:
+                log.arrived(ticket.reserved, done_at)
+
+    # ── one of many hosts ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _host_wait_s(
+        self, lane: _Lane, per_host: PerHost, circuit: Circuit | None, ticket: Ticket, now: float
+    ) -> float:
+        """Seconds until the ticket's host has room for it; 0 or less when it has.
+
+        The reasons tell no time: each becomes the error of an item, and the same run has the same errors.
+        """
+        host = ticket.at
+        if host is None:
+            host = ticket.at = lane.hosts.of(ticket.group, now)
+        if ticket.spacing_s > host.spacing_s:
+            host.spacing_s = ticket.spacing_s
+            self._stand_back(lane, host)
+        wait_s = host.paused_until - now
+        if wait_s > LONGEST_PAUSE_S:
+            raise ServiceDown(lane.service.name, f"{host.name} asks for too long a pause ({host.pause_reason})")
+        if wait_s > 0 and host.held_too_long and host.held_since is not None:
+            raise ServiceDown(lane.service.name, f"{host.name} says nothing but {host.pause_reason}")
+        ahead = bisect_left(host.line, ticket.number) if ticket.number else len(host.line)
+        wait_s = host.wait_s(ahead, per_host.concurrency, now)
+        if circuit is not None and circuit.ready_in(now) > 0:
+            if ticket.host not in host.probed:
+                raise ServiceDown(lane.service.name, f"no answer from {ticket.host}")
+            wait_s = max(wait_s, REPORT_S)
+        return wait_s
+
+    def _stand_back(self, lane: _Lane, host: Host) -> None:
+        """The host has less room than it had: who waits for it leaves the service's queue until it has asked again."""
+        for number in host.line:
+            _drop(lane.queue, number)
+
+    def _depart(self, lane: _Lane, ticket: Ticket, host: Host, now: float) -> None:
+        host.in_flight += 1
+        host.left_at = now
+        if ticket.probe:
+            host.probed.add(ticket.host)
+            self._stand_back(lane, host)
 
     # ── learning ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def report(self, ticket: Ticket, done_at: float, health: Health, pause_s: float = 0.0, reason: str = "") -> None:
-        """What became of the attempt. `pause_s` > 0 holds everyone back for so long from `done_at`, for `reason`."""
+    def report(
+        self,
+        ticket: Ticket,
+        done_at: float,
+        health: Health,
+        pause_s: float = 0.0,
+        reason: str = "",
+        tokens: int | None = None,
+        hints: Hints | None = None,
+    ) -> None:
+        """What became of the attempt. `pause_s` > 0 holds everyone back for so long from `done_at`, for `reason`: where the
+        service is many hosts, everyone who asks this one.
+
+        `tokens` is what was taken of those reserved, 0 frees them all; None: that is not known, and they stay reserved.
+        `hints` is what the answer's headers say: their windows hold from now on, in place of those in force.
+        """
         lock = self._lock
         if not lock.take(False):
             lock.acquire()
         try:
-            lane = self._lane(ticket.service)
+            service = ticket.service
+            lane = self._lanes.get(service.name) or self._lane(service)
+            host: Host | None = None
+            place: _Lane | Host = lane
+            patience = self._patience
+            if service.per_host is not None:
+                place = host = ticket.at or lane.hosts.of(ticket.group, done_at)
+                patience = self._host_patience
             if health is not Health.FAILING:  # an answer came: the request had arrived by then
                 for limit, receipt in zip(lane.limits, ticket.receipts, strict=False):
                     limit.arrived(receipt, done_at)
+            if ticket.reserved:
+                self._settle(lane, ticket, done_at, health, tokens)
+            if hints is not None:
+                self._learn(lane, place, hints, done_at, reason)
             if pause_s > 0:
-                self._pause(lane, done_at + pause_s, reason)
-                if lane.held_since is None:
-                    lane.held_since = done_at
-                lane.held_too_long = done_at - lane.held_since > self._patience.outage_s
+                self._pause(lane, place, done_at + pause_s, reason)
+                if place.held_since is None:
+                    place.held_since = done_at
+                place.held_too_long = done_at - place.held_since > patience.outage_s
             elif health is Health.ALIVE:
-                lane.held_since = None
+                place.held_since = None
             circuit = lane.circuits.get(ticket.host)
             if health is Health.FAILING:
                 if circuit is None:
-                    circuit = lane.circuits[ticket.host] = Circuit(self._patience)
+                    circuit = lane.circuits[ticket.host] = Circuit(patience)
                 circuit.failed(done_at, probe=ticket.probe)
+                if host is not None and circuit.is_open:
+                    self._stand_back(lane, host)
             elif health is Health.ALIVE:
-                if circuit is None:
-                    circuit = lane.circuits[ticket.host] = Circuit(self._patience)
-                circuit.succeeded()
+                if circuit is None and host is None:
+                    circuit = lane.circuits[ticket.host] = Circuit(patience)
+                if circuit is not None:
+                    circuit.succeeded()
             elif ticket.probe and circuit is not None:
                 circuit.succeeded()  # a host that says "not now" is alive
+            if ticket.reserved or host is not None:
+                self._land(lane, ticket)
             ticket.probe = False
         finally:
             lock.release()
 
-    def _pause(self, lane: _Lane, until: float, reason: str) -> None:
-        if until > lane.paused_until:
-            lane.paused_until = until
-            lane.pause_reason = reason
+    def _pause(self, lane: _Lane, place: _Lane | Host, until: float, reason: str) -> None:
+        if until > place.paused_until:
+            place.paused_until = until
+            place.pause_reason = reason
+        if isinstance(place, Host):
+            self._stand_back(lane, place)
 
     def pause_until(self, service: Service, until: float, reason: str) -> None:
         """Nobody leaves for this service before `until` (monotonic seconds), those who wait already included."""
         with self._lock:
-            self._pause(self._lane(service), until, reason)
+            lane = self._lane(service)
+            self._pause(lane, lane, until, reason)
 
-    def set_rate(self, service: Service, windows: Iterable[Window]) -> None:
-        """From now on these windows hold, for those who wait already too; what was just sent still counts."""
+    def set_rate(
+        self, service: Service, windows: Iterable[Window], token_windows: Iterable[Window] | None = None
+    ) -> None:
+        """From now on these windows hold, for those who wait already too; what was just sent still counts.
+
+        `token_windows` None leaves those as they are.
+        """
         with self._lock:
             lane = self._lane(service)
-            self._change(lane, replace(lane.service, windows=tuple(windows)))
+            tokens = lane.service.token_windows if token_windows is None else tuple(token_windows)
+            self._change(lane, replace(lane.service, windows=tuple(windows), token_windows=tokens))
+
+    def _learn(self, lane: _Lane, place: _Lane | Host, hints: Hints, done_at: float, reason: str) -> None:
+        current = lane.service
+        windows = current.windows if hints.requests is None else (hints.requests,)
+        token_windows = current.token_windows if hints.tokens is None else (hints.tokens,)
+        if (windows, token_windows) != (current.windows, current.token_windows):
+            self._change(lane, replace(current, windows=windows, token_windows=token_windows))
+        if hints.pause_s is not None:
+            self._pause(lane, place, done_at + hints.pause_s, reason or "nothing left of its quota")
 
     def _adopt(self, lane: _Lane, service: Service) -> None:
         """Another value of the same service (a new job's): its quota holds from now on, if it is another."""
         before, lane.asked_for = lane.asked_for, service
-        if (service.windows, service.burst, service.limiter) != (before.windows, before.burst, before.limiter):
+        if _quota(service) != _quota(before):
             self._change(lane, service)
 
     def _change(self, lane: _Lane, service: Service) -> None:
-        old = lane.limits
+        limits, token_limits = lane.limits, lane.token_limits
         lane.service = service
         lane.limits = limits_of(service, self._guard_s)
-        carry_over(old, lane.limits)
+        lane.token_limits = token_limits_of(service, self._guard_s)
+        carry_over(limits, lane.limits)
+        carry_over(token_limits, lane.token_limits)
 
     def revive(self) -> None:
         """A new job begins: hosts that were given up get another chance."""
@@ -243,24 +455,45 @@ class Gate:
             for lane in self._lanes.values():
                 lane.circuits.clear()
                 lane.held_since = None
+                for host in lane.hosts.all():
+                    host.held_since = None
 
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def holds(self, now: float) -> list[Hold]:
-        """What holds everyone back just now, for the progress line; empty when nothing but the quota does."""
+        """What holds everyone back just now, for the progress line; empty when nothing but the quota does.
+
+        Of a service that is many hosts, those that are waited for.
+        """
         with self._lock:
             holds = []
             for lane in self._lanes.values():
+                name = lane.service.name
                 if lane.paused_until > now:
-                    holds.append(Hold(lane.service.name, lane.pause_reason, lane.paused_until - now))
+                    holds.append(Hold(name, lane.pause_reason, lane.paused_until - now))
                 holds.extend(
-                    Hold(lane.service.name, f"{host} does not answer", circuit.ready_in(now))
-                    for host, circuit in lane.circuits.items()
-                    if circuit.is_open
+                    Hold(name, f"{host.name}: {host.pause_reason}", host.paused_until - now)
+                    for host in lane.hosts.all()
+                    if host.line and host.paused_until > now
                 )
+                if lane.asked_for.per_host is None:  # a silent one of many holds nobody
+                    holds.extend(
+                        Hold(name, f"{host} does not answer", circuit.ready_in(now))
+                        for host, circuit in lane.circuits.items()
+                        if circuit.is_open
+                    )
             return holds
 
     def waiting(self) -> int:
         """How many tickets wait."""
         with self._lock:
-            return sum(len(lane.queue) for lane in self._lanes.values())
+            return sum(
+                len({*lane.queue, *(number for host in lane.hosts.all() for number in host.line)})
+                for lane in self._lanes.values()
+            )
+
+
+def _quota(service: Service) -> tuple[object, ...]:
+    """All that the limits of a service come from."""
+    learns = service.hints is not None
+    return service.windows, service.burst, service.limiter, service.token_windows, learns

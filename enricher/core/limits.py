@@ -13,6 +13,12 @@ free T after the answer (`arrived`). Fast APIs thus lose nearly nothing to the g
 
 **FixedWindow** counts as the `ratelimit` package does (windows that start when it starts), for APIs that count this way.
 At a window's edge it lets 2 W through, so it is wrong for a strict sliding window.
+
+**TokenLog** is a sliding log of requests that weigh something. A request is counted with the tokens that it reserves, from
+when it arrives; once its answer tells what it really took, that counts instead, at the same moment.
+
+A service whose answers tell its windows (`Service.hints`) is watched for a minute back before any is known: what was
+sent until then counts at the server, so it must count here as soon as there is a window to count it in.
 """
 
 from __future__ import annotations
@@ -34,6 +40,12 @@ random delay on the way, a guard of 60 ms still kept every window (tests/test_ga
 
 PROOF_S = 0.001
 """Added to a proven arrival, seconds: two machines' clocks may run 50 ppm apart, which is 0.5 ms in 10 s."""
+
+ENDLESS = 10**15
+"""More than is ever counted."""
+
+HISTORY = Window(ENDLESS, 60.0)
+"""What is kept of a service whose windows are still to be learnt: those of the known APIs are a minute long at most."""
 
 
 class Limit(Protocol):
@@ -97,6 +109,73 @@ class SlidingLog:
     def follow(self, other: SlidingLog) -> None:
         shift = self._span_s - other._span_s  # the same class
         self._free_at = [at + shift for at in other._free_at]
+
+
+class TokenLog:
+    """At most `window.limit` tokens arrive in any `window.period_s` seconds. Reservations are known by a number."""
+
+    def __init__(self, window: Window, guard_s: float = GUARD_S) -> None:
+        self.window = window
+        self.horizon_s = window.period_s
+        self._span_s = window.period_s + guard_s
+        self._used = 0
+        self._free_at: list[tuple[float, int]] = []  # when each reservation is free again and its number, ascending
+        self._held: dict[int, tuple[float, int]] = {}  # number → when it is free again, its tokens
+
+    def ready_in(self, now: float, ahead: int, tokens: int) -> float:
+        """Seconds until `tokens` fit when `ahead` tokens go first; 0 when they fit now.
+
+        What is larger than the window itself fits once the window is empty. Never later than it can be, but perhaps
+        sooner: when those before it will have gone is not known.
+        """
+        self._forget(now)
+        limit = self.window.limit
+        over = self._used + ahead + min(tokens, limit) - limit
+        if over <= 0:
+            return 0.0
+        for free_at, number in self._free_at:
+            over -= self._held[number][1]
+            if over <= 0:
+                return free_at - now
+        return self._span_s
+
+    def _forget(self, now: float) -> None:
+        free_at = self._free_at
+        if free_at and free_at[0][0] <= now:
+            gone = bisect_right(free_at, (now, ENDLESS))
+            for _, number in free_at[:gone]:
+                self._used -= self._held.pop(number)[1]
+            del free_at[:gone]
+
+    def take(self, now: float, tokens: int, number: int) -> None:
+        """Reserve so many tokens now, under this number."""
+        free_at = now + self._span_s
+        insort(self._free_at, (free_at, number))
+        self._held[number] = free_at, tokens
+        self._used += tokens
+
+    def arrived(self, number: int, at: float) -> None:
+        """The request of this reservation had arrived by `at`."""
+        free_at, tokens = self._held.get(number, (0.0, 0))
+        proven = at + self.window.period_s + PROOF_S
+        if proven < free_at:
+            del self._free_at[bisect_left(self._free_at, (free_at, number))]
+            insort(self._free_at, (proven, number))
+            self._held[number] = proven, tokens
+
+    def correct(self, number: int, tokens: int) -> None:
+        """The request of this reservation really took so many tokens."""
+        held = self._held.get(number)
+        if held is not None:
+            self._held[number] = held[0], tokens
+            self._used += tokens - held[1]
+
+    def follow(self, other: TokenLog) -> None:
+        """Take over what another has counted. The numbers stay: who holds one can still correct it."""
+        shift = self._span_s - other._span_s  # the same class
+        self._held = {number: (at + shift, tokens) for number, (at, tokens) in other._held.items()}
+        self._free_at = sorted((at, number) for number, (at, _) in self._held.items())
+        self._used = other._used
 
 
 class Bucket:
@@ -172,10 +251,10 @@ class FixedWindow:
             self._counter.last_reset, self._counter.num_calls = counted.last_reset, counted.num_calls
 
 
-def carry_over(old: Sequence[Limit], new: Sequence[Limit]) -> None:
+def carry_over(old: Sequence[Limit | TokenLog], new: Sequence[Limit | TokenLog]) -> None:
     """Let each new limit go on from the old one of its kind that looks back furthest: nothing just sent is forgotten."""
     for limit in new:
-        alike = [other for other in old if type(other) is type(limit)]
+        alike: list[Any] = [other for other in old if type(other) is type(limit)]
         if alike:
             limit.follow(max(alike, key=lambda other: other.horizon_s))
 
@@ -186,4 +265,12 @@ def limits_of(service: Service, guard_s: float = GUARD_S) -> list[Limit]:
     limits: list[Limit] = [FixedWindow(window) if fixed else SlidingLog(window, guard_s) for window in service.windows]
     if service.burst is not None and service.windows:
         limits.append(Bucket(min(window.limit / window.period_s for window in service.windows), service.burst))
+    if service.hints is not None and not fixed:
+        limits.append(SlidingLog(HISTORY, guard_s))
     return limits
+
+
+def token_limits_of(service: Service, guard_s: float = GUARD_S) -> list[TokenLog]:
+    """The limits that a service's token windows amount to."""
+    windows = service.token_windows if service.hints is None else (*service.token_windows, HISTORY)
+    return [TokenLog(window, guard_s) for window in windows]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from ..errors import TransportError
+from ..errors import ServiceDown, TransportError
 from ..model import Compute, Item, Outcome, Remembered, Request, Response
-from .effects import Effect, Known, Lead, Permit, Recall, Report, Send, Settle, Steps, Wait
-from .freshness import is_fresh, key_of
-from .gate import Again, Gate, Ticket
+from .effects import Bill, Book, Effect, Known, Lead, Permit, Recall, Report, Send, Settle, Steps, Wait
+from .freshness import conditional, is_fresh, key_of
+from .gate import Again, Gate, Go, Ticket
 
 World = Callable[[Request, int], tuple[Response | TransportError, float]]
 """(request, how many times it was sent before) → what comes back, and after how many seconds."""
@@ -29,6 +29,8 @@ class Played:
     outcomes: list[Outcome] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     sent_at: list[float] = field(default_factory=list)
+    booked: list[Book] = field(default_factory=list)
+    bills: list[Bill] = field(default_factory=list)
     elapsed_s: float = 0.0
 
     @property
@@ -115,18 +117,28 @@ class Rehearsal:
     def _perform(self, flow: _Flow, effect: Effect) -> bool:
         """Carry out one effect; False: the flow waits, and the agenda (or a lead) will bring it back."""
         match effect:
-            case Permit(service, host):
-                flow.ticket = flow.ticket or Ticket(service, host)
-                verdict = self._gate.ask(flow.ticket, self._now)
+            case Permit(service, host, tokens, spacing_s):
+                flow.ticket = flow.ticket or Ticket(service, host, tokens, spacing_s)
+                verdict: Go | Again | ServiceDown
+                try:
+                    verdict = self._gate.ask(flow.ticket, self._now)
+                except ServiceDown as down:
+                    verdict = down
                 if isinstance(verdict, Again):
                     self._at(self._now + verdict.seconds, flow)
                     return False
-                flow.reply, flow.ticket = flow.ticket, None
+                flow.reply = verdict if isinstance(verdict, ServiceDown) else flow.ticket
+                flow.ticket = None
             case Send(request):
                 self._send(flow, request)
                 return False
-            case Report(ticket, _, done_at, health, pause_s, reason):
-                self._gate.report(ticket, done_at, health, pause_s, reason)
+            case Report(ticket, _, done_at, health, pause_s, reason, tokens, hints):
+                self._gate.report(ticket, done_at, health, pause_s, reason, tokens, hints)
+            case Book():
+                flow.reply = len(self._played.booked)
+                self._played.booked.append(effect)
+            case Bill():
+                self._played.bills.append(effect)
             case Recall(key, lifetime):
                 known = self._known(key)
                 if known is not None and is_fresh(known.remembered, known.age_s, lifetime):
@@ -136,7 +148,8 @@ class Rehearsal:
                     return False
                 else:
                     self._leads[key] = []
-                    flow.reply = Lead()
+                    stale = known is not None and conditional(known.remembered)
+                    flow.reply = Lead(known.remembered if known is not None and stale else None)
             case Settle(key, remembered):
                 if remembered is not None:
                     self._settled[key] = (remembered, self._now)

@@ -160,7 +160,10 @@ async def _run(
         async def work() -> None:
             try:
                 for item in feed:
-                    outcome = await drive(begin(item), performer, transport, waits)
+                    try:
+                        outcome = await drive(begin(item), performer, transport, waits)
+                    finally:
+                        feed.done(item)
                     if not sink.offer(outcome):
                         await asyncio.to_thread(sink.put, outcome)
             except Interrupted:

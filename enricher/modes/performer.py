@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, assert_never
 
-from ..core.effects import Effect, Lead, Permit, Recall, Report, Send, Settle, Wait
+from ..core.effects import Bill, Book, Effect, Lead, Permit, Recall, Report, Send, Settle, Wait
 from ..core.gate import Again, Gate, Ticket
-from ..errors import Interrupted, TransportError
+from ..errors import Interrupted, ServiceDown, TransportError
 from ..locks import ShortLock
 from ..memory import Memory, Pending
-from ..model import Compute, Item, Outcome, Request, Response
+from ..model import Charge, Compute, Item, Outcome, Request, Response
 from ..processes import Processes
 
 T = TypeVar("T")
@@ -86,7 +86,8 @@ class Attempt:
 
     It was ready to leave at `ready_at`, was let go at `granted_at`, left at `sent_at` and was over at `done_at`: waiting
     for the quota is `granted_at` − `ready_at`, the service's time `done_at` − `sent_at`. `reason` is why it was not good
-    enough, "" where it was; `pause_s` is for how long everybody holds back because of it.
+    enough, "" where it was; `pause_s` is for how long everybody holds back because of it. `first_byte_at` is when a
+    stream's body began, None where it was no stream; `tokens` is what it took, where the service tells.
     """
 
     request: Request
@@ -97,6 +98,8 @@ class Attempt:
     reason: str
     pause_s: float
     probe: bool
+    first_byte_at: float | None = None
+    tokens: int | None = None
 
 
 @dataclass(slots=True)
@@ -122,6 +125,34 @@ class Held:
         self.request: Request | None = None
 
 
+class Purse(Protocol):
+    """Who pays: writes down each attempt that costs money before it leaves, and what it came to."""
+
+    def book(self, charge: Charge, key: str) -> int | None:
+        """The number of a new entry; None: not yet, what is under way may cost less than feared. Raises `BudgetSpent`."""
+        ...
+
+    def bill(self, bill: Bill) -> None:
+        """What became of an entry."""
+        ...
+
+
+class NoPurse:
+    """Pays whatever it costs, and keeps no books: for recipes that run outside of a job."""
+
+    def book(self, charge: Charge, key: str) -> int:
+        """No entry is kept."""
+        del charge, key
+        return 0
+
+    def bill(self, bill: Bill) -> None:
+        """Nobody asks."""
+
+
+PURSE_AGAIN_S = 0.05
+"""How soon to ask again whether the budget has room, seconds: when what is under way has cost less than was feared."""
+
+
 class Performer:
     """Carries out effects, but for the waiting. One for all workers of a run."""
 
@@ -134,7 +165,9 @@ class Performer:
         *,
         clock: Callable[[], float] = time.monotonic,
         observe: Callable[[Attempt], None] | None = None,
+        purse: Purse | None = None,
     ) -> None:
+        self.purse = NoPurse() if purse is None else purse
         self.gate = gate
         self.memory = memory
         self.stop = stop
@@ -154,8 +187,13 @@ class Performer:
                     raise Interrupted
                 ticket = held.ticket
                 if ticket is None:
-                    ticket = held.ticket = Ticket(effect.service, effect.host)
-                verdict = self.gate.ask(ticket, self.clock())
+                    ticket = held.ticket = Ticket(effect.service, effect.host, effect.tokens, effect.spacing_s)
+                try:
+                    verdict = self.gate.ask(ticket, self.clock())
+                except ServiceDown:
+                    self.gate.leave(ticket)
+                    held.ticket = None
+                    raise
                 return Nap(verdict.seconds, again=True) if isinstance(verdict, Again) else ticket
             case Send():
                 held.request = effect.request
@@ -163,7 +201,15 @@ class Performer:
             case Report():
                 held.ticket = None
                 was_probe = effect.ticket.probe
-                self.gate.report(effect.ticket, effect.done_at, effect.health, effect.pause_s, effect.reason)
+                self.gate.report(
+                    effect.ticket,
+                    effect.done_at,
+                    effect.health,
+                    effect.pause_s,
+                    effect.reason,
+                    effect.tokens,
+                    effect.hints,
+                )
                 if self._observe is not None and held.request is not None:
                     self._observe(_attempt(held.request, effect, was_probe))
                 return None
@@ -175,6 +221,14 @@ class Performer:
             case Settle():
                 held.lead = None
                 self.memory.settle(effect.key, effect.remembered)
+                return None
+            case Book():
+                if self.stop.is_set():
+                    raise Interrupted
+                entry = self.purse.book(effect.charge, effect.key)
+                return Nap(PURSE_AGAIN_S, again=True) if entry is None else entry
+            case Bill():
+                self.purse.bill(effect)
                 return None
             case Wait():
                 return Nap(effect.seconds, again=False)
@@ -195,6 +249,8 @@ class Performer:
             return error
         if isinstance(effect, Compute) and not isinstance(error, Interrupted):
             return error
+        if isinstance(effect, Permit) and isinstance(error, ServiceDown):
+            return error  # the exchange knows whether that ends more than its request
         raise error
 
     def give_back(self, held: Held) -> None:
@@ -220,13 +276,19 @@ def _attempt(request: Request, report: Report, was_probe: bool) -> Attempt:
         report.reason,
         report.pause_s,
         was_probe,
+        report.first_byte_at,
+        report.tokens,
     )
 
 
 class Feed(Iterator[Item]):
-    """One lazy iterator of items, shared by all workers: each item goes to the first who asks."""
+    """One lazy iterator of items, shared by all workers: each item goes to the first who asks.
 
-    def __init__(self, items: Iterator[Item], stop: Stop) -> None:
+    `on_done` hears of each item whose work is over, under the same lock.
+    """
+
+    def __init__(self, items: Iterator[Item], stop: Stop, on_done: Callable[[Item], None] | None = None) -> None:
+        self._on_done = on_done
         self._items = items
         self._stop = stop
         self._lock = ShortLock()
@@ -241,6 +303,12 @@ class Feed(Iterator[Item]):
             return next(self._items)
         finally:
             lock.release()
+
+    def done(self, item: Item) -> None:
+        """The item's work is over."""
+        if self._on_done is not None:
+            with self._lock:
+                self._on_done(item)
 
 
 class SyncTransport(Protocol):

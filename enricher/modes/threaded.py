@@ -132,7 +132,11 @@ def _work(
 ) -> None:
     try:
         for item in feed:
-            sink.put(drive(begin(item), performer, transport))
+            try:
+                outcome = drive(begin(item), performer, transport)
+            finally:
+                feed.done(item)
+            sink.put(outcome)
     except Interrupted:
         return
     except BaseException as error:

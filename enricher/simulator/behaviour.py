@@ -14,18 +14,21 @@ by a `ValueError` of one line: the option, the text, what is allowed.
     retry_after    2s | date:2s                               (what a 429 says; without it, nothing)
     faults         5xx=5%,reset=4%,slow=1%:30s                (rates; after the colon the kind's seconds)
     outage         5s-8s | 5s-8s:reset,20s-21s                (since the start, or since the last reset)
+
+A `Behaviour` is one API's; an `ArticlesBehaviour` is that of a small web and of three LLM APIs, which take a share of its
+options each (`pages`, `llm`).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from email.utils import formatdate
 from hashlib import blake2b
 from statistics import NormalDist
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 # ── chance, durations ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -179,6 +182,14 @@ FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 body ends before its Content-Length · html: a page with status 200 · 429, 503: with a Retry-After · slow: seconds later
 than the latency says · drip: the body a byte at a time · garbage: a whole body that is no JSON."""
 
+PAGE_FAULT_KINDS: tuple[FaultKind, ...] = tuple(kind for kind in FAULT_KINDS if kind not in {"html", "garbage"})
+"""Those of a page, of which nobody can tell another page or garbage."""
+
+LlmFaultKind = Literal["529", "error", "invalid", "refusal", "credit"]
+LLM_FAULT_KINDS: tuple[FaultKind | LlmFaultKind, ...] = (*FAULT_KINDS, *get_args(LlmFaultKind))
+"""529: overloaded (503 where an API has no 529) · error: an error event within a stream of status 200 (as 529 where nothing
+is streamed) · invalid: a reply that is no analysis · refusal: the model will not · credit: there is no money left."""
+
 # The seconds of a kind that takes any, where the text names none. Slow outlasts a client's usual patience of 10 s.
 _KIND_SECONDS: Mapping[str, float | None] = {"429": None, "503": 1.0, "slow": 30.0, "drip": 0.05}
 
@@ -191,20 +202,20 @@ class Fault:
     time between two bytes (drip).
     """
 
-    kind: FaultKind
+    kind: FaultKind | LlmFaultKind
     rate: float
     seconds: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Fault:
-        """`5xx=5%`, `reset=0.04`, `slow=1%:30s`. Raises `ValueError` for any other text."""
+    def parse(cls, text: str, kinds: Sequence[FaultKind | LlmFaultKind] = FAULT_KINDS) -> Fault:
+        """`5xx=5%`, `reset=0.04`, `slow=1%:30s`. Raises `ValueError` for any other text, or a kind not of `kinds`."""
         match = _FAULT.fullmatch(text)
         if match is None:
             raise ValueError(f"fault {text!r}: write KIND=RATE or KIND=RATE:SECONDS, for example 5xx=5% or slow=1%:30s")
         name, number, percent, duration = match.groups()
-        kind = next((kind for kind in FAULT_KINDS if kind == name), None)
+        kind = next((kind for kind in kinds if kind == name), None)
         if kind is None:
-            raise ValueError(f"fault {text!r}: the kinds are {', '.join(FAULT_KINDS)}")
+            raise ValueError(f"fault {text!r}: the kinds are {', '.join(kinds)}")
         # Rounded, so that 7 % is the same number as 0.07.
         rate = round(float(number) / 100, 12) if percent else float(number)
         if rate > 1:
@@ -222,9 +233,9 @@ class Fault:
         return f"{self.kind}={self.rate!r}" + ("" if self.seconds is None else f":{_seconds(self.seconds)}")
 
 
-def parse_faults(text: str) -> tuple[Fault, ...]:
+def parse_faults(text: str, kinds: Sequence[FaultKind | LlmFaultKind] = FAULT_KINDS) -> tuple[Fault, ...]:
     """Faults separated by commas. Raises `ValueError` for a wrong one, a kind named twice, or rates above 100 %."""
-    faults = tuple(map(Fault.parse, _split(text)))
+    faults = tuple(Fault.parse(part, kinds) for part in _split(text))
     if len({fault.kind for fault in faults}) < len(faults):
         raise ValueError(f"faults {text!r}: a kind is named twice")
     if sum(fault.rate for fault in faults) > 1 + 1e-9:
@@ -267,7 +278,55 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
+class _Options:
+    """Options that are read from texts and written as texts; each field of a subclass is one."""
+
+    @classmethod
+    def parsers(cls) -> Mapping[str, Callable[[str], Any]]:
+        """How each option is read, in the order of the fields."""
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, **options: str | int | None) -> Self:
+        """A behaviour from texts. None leaves a default. Raises `ValueError`: an unknown option, a wrong text."""
+        return cls().changed({name: option for name, option in options.items() if option is not None})
+
+    def changed(self, options: Mapping[str, Any]) -> Self:
+        """The same behaviour with some options changed; an empty text or None switches an option back to its default.
+
+        Raises `ValueError` for an unknown option or a wrong text, and changes nothing then.
+        """
+        parsers = self.parsers()
+        unknown = sorted(set(options) - set(parsers))
+        if unknown:
+            raise ValueError(f"there is no option {unknown[0]!r}; the options are {', '.join(parsers)}")
+        plain = type(self)()
+        return replace(
+            self,
+            **{
+                name: getattr(plain, name) if option in (None, "") else parsers[name](str(option))
+                for name, option in options.items()
+            },
+        )
+
+    def texts(self) -> dict[str, str]:
+        """The options that differ from their defaults, as texts: `B.of(**b.texts()) == b`."""
+        plain = type(self)()
+        return {
+            field.name: _text(option)
+            for field in fields(self)
+            if (option := getattr(self, field.name)) != getattr(plain, field.name)
+        }
+
+
+def _text(option: object) -> str:
+    if isinstance(option, tuple):
+        return ",".join(map(str, option))
+    return _seconds(option) if isinstance(option, float) else str(option)
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour(_Options):
     """All that may be chosen about a simulated API. `Behaviour.of(latency="175ms", quota="40/1s")` reads texts.
 
     `key`: the only key that is accepted; None accepts any that is not empty. `seed` decides latencies and faults,
@@ -289,35 +348,8 @@ class Behaviour:
     cpu: int | None = None
 
     @classmethod
-    def of(cls, **options: str | int | None) -> Behaviour:
-        """A behaviour from texts. None leaves a default. Raises `ValueError`: an unknown option, a wrong text."""
-        return cls().changed({name: option for name, option in options.items() if option is not None})
-
-    def changed(self, options: Mapping[str, Any]) -> Behaviour:
-        """The same behaviour with some options changed; an empty text or None switches an option back to its default.
-
-        Raises `ValueError` for an unknown option or a wrong text, and changes nothing then.
-        """
-        unknown = sorted(set(options) - set(_PARSERS))
-        if unknown:
-            raise ValueError(f"there is no option {unknown[0]!r}; the options are {', '.join(_PARSERS)}")
-        plain = Behaviour()
-        return replace(
-            self,
-            **{
-                name: getattr(plain, name) if option in (None, "") else _PARSERS[name](str(option))
-                for name, option in options.items()
-            },
-        )
-
-    def texts(self) -> dict[str, str]:
-        """The options that differ from their defaults, as texts: `Behaviour.of(**b.texts()) == b`."""
-        plain, texts = Behaviour(), {}
-        for field in fields(self):
-            option = getattr(self, field.name)
-            if option != getattr(plain, field.name):
-                texts[field.name] = ",".join(map(str, option)) if isinstance(option, tuple) else str(option)
-        return texts
+    def parsers(cls) -> Mapping[str, Callable[[str], Any]]:
+        return _PARSERS
 
     def latency_s(self, request: str) -> float:
         """The latency of a request (an `identity`), in seconds: what a lower bound is computed from."""
@@ -364,3 +396,125 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
 }
 OPTIONS: tuple[str, ...] = tuple(_PARSERS)
 """The names of a behaviour's options, in the order of its fields."""
+
+
+# ── the web of articles, and the LLM APIs ──────────────────────────────────────────────────────────────────────────
+
+PROVIDERS: tuple[str, ...] = ("anthropic", "openai", "mistral")
+"""The LLM APIs; each lives under its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArticlesBehaviour(_Options):
+    """All that may be chosen about the simulated web and its LLM APIs. `latency`, `faults` and `outage` are those of pages.
+
+    `llm_faults` are those of every provider that has none of its own (`mistral_faults="5xx=0%"` spares that one). In any
+    `llm_minute` seconds each provider admits `llm_requests` and `llm_tokens`. A batch is in progress for `batch_latency`
+    seconds. The web has `sites` hosts, 127.0.0.1 and so on; where there are two or more, the last one asks robots for
+    `crawl_delay` seconds between requests. Each feed holds `articles`; every `edition` after the first replaces a third of
+    them and changes the text of a few. `seed` decides latencies and faults, `articles_seed` what is written. `cpu`: the core
+    that the server's process stays on.
+    """
+
+    latency: Latency = Latency("uniform", 0.02, 0.06)
+    faults: tuple[Fault, ...] = ()
+    outage: tuple[Outage, ...] = ()
+    llm_latency: Latency = Latency("uniform", 0.3, 0.6)
+    llm_faults: tuple[Fault, ...] = ()
+    anthropic_faults: tuple[Fault, ...] = ()
+    openai_faults: tuple[Fault, ...] = ()
+    mistral_faults: tuple[Fault, ...] = ()
+    llm_key: str | None = None
+    llm_requests: int = 1_000
+    llm_tokens: int = 2_000_000
+    llm_minute: float = 60.0
+    batch_latency: float = 2.0
+    sites: int = 1
+    crawl_delay: float = 0.2
+    articles: int = 12
+    edition: int = 1
+    seed: int = 0
+    articles_seed: int = 0
+    cpu: int | None = None
+
+    @classmethod
+    def parsers(cls) -> Mapping[str, Callable[[str], Any]]:
+        return _ARTICLES_PARSERS
+
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses of the sites."""
+        return tuple(f"127.0.0.{number}" for number in range(1, self.sites + 1))
+
+    def pages(self) -> Behaviour:
+        """How the sites behave."""
+        return Behaviour(latency=self.latency, faults=self.faults, outage=self.outage, seed=self.seed)
+
+    def llm(self, provider: str) -> Behaviour:
+        """How one of the `PROVIDERS` behaves; its quota by tokens is beside this (`meter.Allowance`)."""
+        own: Mapping[str, tuple[Fault, ...]] = {
+            "anthropic": self.anthropic_faults,
+            "openai": self.openai_faults,
+            "mistral": self.mistral_faults,
+        }
+        return Behaviour(
+            latency=self.llm_latency,
+            quota=(Quota(self.llm_requests, self.llm_minute),),
+            faults=own[provider] or self.llm_faults,
+            key=self.llm_key,
+            seed=self.seed,
+        )
+
+
+def _duration(name: str, *, zero: bool) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            seconds = parse_duration(text)
+        except ValueError as error:
+            raise ValueError(f"{name} {text!r}: {error}") from None
+        if seconds == 0 and not zero:
+            raise ValueError(f"{name} {text!r}: it takes more than no time")
+        return seconds
+
+    return parse
+
+
+def _sites(text: str) -> int:
+    number = _whole("sites", 1)(text)
+    if number > MOST_SITES:
+        raise ValueError(f"sites {text!r}: at most {MOST_SITES}")
+    return number
+
+
+def _page_faults(text: str) -> tuple[Fault, ...]:
+    return parse_faults(text, PAGE_FAULT_KINDS)
+
+
+def _llm_faults(text: str) -> tuple[Fault, ...]:
+    return parse_faults(text, LLM_FAULT_KINDS)
+
+
+MOST_SITES = 100
+_ARTICLES_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "latency": _PARSERS["latency"],
+    "faults": _page_faults,
+    "outage": _PARSERS["outage"],
+    "llm_latency": _PARSERS["latency"],
+    "llm_faults": _llm_faults,
+    "anthropic_faults": _llm_faults,
+    "openai_faults": _llm_faults,
+    "mistral_faults": _llm_faults,
+    "llm_key": str,
+    "llm_requests": _whole("llm_requests", 1),
+    "llm_tokens": _whole("llm_tokens", 1),
+    "llm_minute": _duration("llm_minute", zero=False),
+    "batch_latency": _duration("batch_latency", zero=True),
+    "sites": _sites,
+    "crawl_delay": _duration("crawl_delay", zero=True),
+    "articles": _whole("articles", 4),
+    "edition": _whole("edition", 1),
+    "seed": _PARSERS["seed"],
+    "articles_seed": _whole("articles_seed", 0),
+    "cpu": _PARSERS["cpu"],
+}
+ARTICLES_OPTIONS: tuple[str, ...] = tuple(_ARTICLES_PARSERS)
+"""The names of an `ArticlesBehaviour`'s options, in the order of its fields."""

@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from .behaviour import Behaviour
+from . import articles
+from .behaviour import ArticlesBehaviour, Behaviour
 from .catalogue import Catalogue
 from .tmdb import Tmdb
 from .world import World
@@ -30,8 +31,13 @@ BACKLOG = 4096
 PARENT_CHECK_S = 1.0
 
 
-def application(behaviour: Behaviour) -> web.Application:
-    """The simulated TMDB with its world around it. Raises `ValueError` for more films than can be generated."""
+def application(behaviour: Behaviour | ArticlesBehaviour) -> web.Application:
+    """A simulated API with its world around it: TMDB, or the web of articles with its LLM APIs.
+
+    Raises `ValueError` for more films than can be generated.
+    """
+    if isinstance(behaviour, ArticlesBehaviour):
+        return articles.application(behaviour)
     api = Tmdb(Catalogue(behaviour.films, behaviour.films_seed), behaviour.details_bytes)
     api.prepare()
     world = World(behaviour, api)
@@ -41,8 +47,12 @@ def application(behaviour: Behaviour) -> web.Application:
 
 
 @contextlib.asynccontextmanager
-async def listening(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+async def listening(
+    behaviour: Behaviour | ArticlesBehaviour, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[int]:
     """Serve in the running loop; gives the port. Requests in flight at the end are dropped.
+
+    A web of several sites listens on one port of as many addresses, the first of which is `host`.
 
     Raises `ValueError` where the host is not loopback or the port is no port, `OSError` where the port is taken.
     """
@@ -53,15 +63,17 @@ async def listening(behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0
     runner = web.AppRunner(application(behaviour), access_log=None, handler_cancellation=True, shutdown_timeout=0.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, backlog=BACKLOG)
-        await site.start()
-        yield runner.addresses[0][1]
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        bound: int = runner.addresses[0][1]
+        for other in behaviour.hosts()[1:] if isinstance(behaviour, ArticlesBehaviour) else ():
+            await web.TCPSite(runner, other, bound, backlog=BACKLOG).start()
+        yield bound
     finally:
         await runner.cleanup()
 
 
 def serve(
-    behaviour: Behaviour,
+    behaviour: Behaviour | ArticlesBehaviour,
     host: str = "127.0.0.1",
     port: int = DEFAULT_PORT,
     on_ready: Callable[[str], None] | None = None,
@@ -70,10 +82,10 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then return quietly. Blocks; must run in the main thread.
 
-    `on_ready` is called once with the address ("http://127.0.0.1:8787/3"). `until_abandoned` also ends it when standard
-    input is closed or the parent is gone: a child that is started with a pipe never outlives its parent, even after
-    kill -9. Port 0 takes a free one. Raises `ValueError` for a wrong host, port, core or number of films, `OSError`
-    where the port is taken.
+    `on_ready` is called once with the address ("http://127.0.0.1:8787/3"; of the articles, without "/3").
+    `until_abandoned` also ends it when standard input is closed or the parent is gone: a child that is started with a pipe
+    never outlives its parent, even after kill -9. Port 0 takes a free one. Raises `ValueError` for a wrong host, port, core
+    or number of films, `OSError` where the port is taken.
     """
     if behaviour.cpu is not None:
         _pin(behaviour.cpu)
@@ -88,7 +100,12 @@ def _pin(core: int) -> None:
 
 
 async def _serve(
-    behaviour: Behaviour, host: str, port: int, on_ready: Callable[[str], None] | None, *, until_abandoned: bool
+    behaviour: Behaviour | ArticlesBehaviour,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None] | None,
+    *,
+    until_abandoned: bool,
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -97,7 +114,8 @@ async def _serve(
         gc.freeze()  # what exists now stays: collections during a run need not walk it
         watch = asyncio.create_task(_abandoned(stop, sys.stdin.fileno())) if until_abandoned else None
         if on_ready is not None:
-            on_ready(f"http://{f'[{host}]' if ':' in host else host}:{bound}/3")
+            root = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+            on_ready(root if isinstance(behaviour, ArticlesBehaviour) else f"{root}/3")
         await stop.wait()
         if watch is not None:
             watch.cancel()

@@ -1,7 +1,8 @@
 """The world between a client and a simulated API: latency, quota, faults, outages, and the counting of it all.
 
 An aiohttp middleware around any API's routes. The API knows nothing of it; the world knows of the API only its
-`Dialect`: how it is handed a key, and how it words a refusal.
+`Dialect`: how it is handed a key, and how it words a refusal. What an API has of its own (names of requests that are not
+in their addresses, another quota, streams) is a subclass's (`sites`, `llm`).
 
 The order of judgement: arrival (stamped and counted) → outage → key → quota → fault → latency → answer. What is turned
 away is turned away at once; only an admitted request takes its latency, counted from its arrival, not from the moment
@@ -23,6 +24,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from aiohttp import web
@@ -56,8 +58,29 @@ class Dialect(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Turn:
+    """One request on its way through a world: `who` it is (an `identity`), and from its admission on what it meets."""
+
+    request: web.Request
+    who: str
+    tally: Tally
+    attempt: int = 0
+    arrived: float = 0.0
+    latency_s: float = 0.0
+    fault: Fault | None = None
+
+    @property
+    def due(self) -> float:
+        """When it is to be answered."""
+        return self.arrived + self.latency_s
+
+
 class World:
     """One simulated API's behaviour and counts. `middleware` goes around its routes, `routes` beside them."""
+
+    content_type = "application/json"
+    """Of refusals."""
 
     def __init__(self, behaviour: Behaviour, dialect: Dialect) -> None:
         self.behaviour = behaviour
@@ -93,13 +116,21 @@ class World:
         elif "outage" in options:
             down = None
             options["outage"] = "" if options["outage"] == "off" else options["outage"]
-        changed = self.behaviour.changed(options)
-        if changed.quota != self.behaviour.quota:
-            self._keeper = QuotaKeeper(changed.quota)
-        self.behaviour, self._down = changed, down
+        self.behave(self.behaviour.changed(options))
+        self._down = down
         if pause is not None:
-            (self._running.clear if pause else self._running.set)()
-        return {**changed.texts(), "down": self._down, "pause": not self._running.is_set()}
+            self.hold(on=pause)
+        return {**self.behaviour.texts(), "down": self._down, "pause": not self._running.is_set()}
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Behave so from now on. A quota that changes forgets its past."""
+        if behaviour.quota != self.behaviour.quota:
+            self._keeper = QuotaKeeper(behaviour.quota)
+        self.behaviour = behaviour
+
+    def hold(self, *, on: bool) -> None:
+        """Hold every request that is admitted from now on; off: let all go on that are held."""
+        (self._running.clear if on else self._running.set)()
 
     # ── around the API's routes ────────────────────────────────────────────────────────────────────────────────────
 
@@ -109,11 +140,11 @@ class World:
         if request.path.startswith("/_"):
             return await handler(request)
         arrived = time.monotonic()
-        tally = self.tally
-        who = identity(request.method, request.path, request.query.items())
-        visits = tally.arrive(arrived, who, request.match_info.route.name or "other", request.transport)
+        turn = await self._turn(request)
+        turn.arrived, tally = arrived, turn.tally
+        visits = tally.arrive(arrived, turn.who, request.match_info.route.name or "other", request.transport)
         try:
-            response = await self._answer(request, handler, who, arrived, visits)
+            response = await self._answer(turn, handler, visits)
         except (asyncio.CancelledError, ConnectionError):
             tally.abandoned += 1
             raise
@@ -125,40 +156,60 @@ class World:
         tally.answer(time.monotonic(), response.status)
         return response
 
-    async def _answer(
-        self, request: web.Request, handler: Handler, who: str, arrived: float, visits: Visits
-    ) -> web.StreamResponse | None:
-        behaviour, tally = self.behaviour, self.tally
-        down = self._down or behaviour.outage_at(arrived - tally.started)
+    async def _turn(self, request: web.Request) -> Turn:
+        """Who a request is. A subclass may have to read its body first."""
+        return Turn(request, identity(request.method, request.path, request.query.items()), self.tally)
+
+    async def _answer(self, turn: Turn, handler: Handler, visits: Visits) -> web.StreamResponse | None:
+        behaviour, tally = self.behaviour, turn.tally
+        down = self._down or behaviour.outage_at(turn.arrived - tally.started)
         if down is not None:
             tally.inject("outage")
             if down == "503":
-                return self._refuse(503)
-            _cut(request, hard=True)
+                return self._refuse(turn, 503)
+            _cut(turn.request, hard=True)
             return None
-        if not self._dialect.admits(request, behaviour.key):
-            return self._refuse(401)
-        if not self._keeper.admit(arrived):
-            tally.rejected += 1
-            return self._refuse(429, behaviour.retry_after)
+        refused = self._turned_away(turn)
+        if refused is not None:
+            return refused
         visits.attempts += 1
-        attempt = visits.attempts
+        turn.attempt = visits.attempts
         if not self._running.is_set():
             await self._running.wait()
-        fault = behaviour.fault(who, attempt)
-        latency_s = behaviour.latency_s(who)
+        turn.fault = fault = behaviour.fault(turn.who, turn.attempt)
+        turn.latency_s = self._latency_s(turn)
         if fault is not None:
             tally.inject(fault.kind)
             if fault.kind == "slow":
-                latency_s += fault.seconds or 0.0
+                turn.latency_s += fault.seconds or 0.0
+        return await self._perform(turn, handler)
+
+    def _turned_away(self, turn: Turn) -> web.Response | None:
+        """The refusal of a request that is not admitted: its key, the quota."""
+        if not self._dialect.admits(turn.request, self.behaviour.key):
+            return self._refuse(turn, 401)
+        if not self._keeper.admit(turn.arrived):
+            turn.tally.rejected += 1
+            return self._refuse(turn, 429, self.behaviour.retry_after)
+        return None
+
+    def _latency_s(self, turn: Turn) -> float:
+        return self.behaviour.latency_s(turn.who)
+
+    async def _perform(self, turn: Turn, handler: Handler) -> web.StreamResponse | None:
+        """Answer an admitted request when it is due, or do to it what its fault does; None: the connection is cut."""
         # The answer is made while its latency runs: what making it costs must not come on top.
-        response = await self._ask(request, handler)
-        if latency_s > 0:
-            tally.latency_sum_s += latency_s
-            tally.late_sum_s += await self._until(arrived + latency_s)
-        if fault is None or fault.kind == "slow":
+        response = await self._ask(turn, handler)
+        await self._wait_for(turn)
+        if turn.fault is None or turn.fault.kind == "slow":
             return response
-        return await self._harm(request, response, fault, chance(behaviour.seed, "variety", who, attempt))
+        return await self._harm(turn, response, turn.fault)
+
+    async def _wait_for(self, turn: Turn) -> None:
+        """Wait until an answer is due."""
+        if turn.latency_s > 0:
+            turn.tally.latency_sum_s += turn.latency_s
+            turn.tally.late_sum_s += await self._until(turn.due)
 
     async def _until(self, due: float) -> float:
         """Wait until `due`. Returns by how many seconds it was missed (late is positive)."""
@@ -181,39 +232,43 @@ class World:
                 tally.spun_s += time.monotonic() - self._spun_from
         return time.monotonic() - due
 
-    async def _ask(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _ask(self, turn: Turn, handler: Handler) -> web.StreamResponse:
         try:
-            return await handler(request)
+            return await handler(turn.request)
         except web.HTTPException as error:  # no such route, or not by this method
-            return self._refuse(error.status)
+            return self._refuse(turn, error.status)
 
-    def _refuse(self, status: int, retry_after: RetryAfter | None = None) -> web.Response:
-        response = web.Response(status=status, body=self._dialect.refusal(status), content_type="application/json")
+    def _refuse(self, turn: Turn, status: int, retry_after: RetryAfter | None = None) -> web.Response:
+        del turn  # a subclass may have more to say to it
+        response = web.Response(status=status, body=self._dialect.refusal(status), content_type=self.content_type)
         if retry_after is not None:
             response.headers["Retry-After"] = retry_after.header(time.time())
         return response
 
-    async def _harm(
-        self, request: web.Request, response: web.StreamResponse, fault: Fault, variety: float
-    ) -> web.StreamResponse | None:
-        """Answer as a fault does; `response` is the good answer. `variety` in (0, 1) picks among the ways of a kind."""
+    def _variety(self, turn: Turn) -> float:
+        """A number in (0, 1) that picks among the ways of a fault's kind."""
+        return chance(self.behaviour.seed, "variety", turn.who, turn.attempt)
+
+    async def _harm(self, turn: Turn, response: web.StreamResponse, fault: Fault) -> web.StreamResponse | None:
+        """Answer as a fault does; `response` is the good answer."""
+        variety = self._variety(turn)
         match fault.kind:
             case "5xx":
-                return self._refuse(SERVER_ERRORS[int(variety * len(SERVER_ERRORS))])
+                return self._refuse(turn, SERVER_ERRORS[int(variety * len(SERVER_ERRORS))])
             case "429" | "503":
                 own = None if fault.seconds is None else RetryAfter(fault.seconds)
-                return self._refuse(int(fault.kind), own or self.behaviour.retry_after)
+                return self._refuse(turn, int(fault.kind), own or self.behaviour.retry_after)
             case "reset":
-                _cut(request, hard=variety < 0.5)
+                _cut(turn.request, hard=variety < 0.5)
                 return None
             case "html":
                 return web.Response(body=HTML_PAGE, content_type="text/html")
             case "garbage":
                 return web.Response(body=GARBAGE, content_type="application/json")
             case "truncated":
-                return await _send(request, response, share=0.2 + 0.6 * variety)
+                return await _send(turn.request, response, share=0.2 + 0.6 * variety)
             case _:  # drip; slow never comes here
-                return await _send(request, response, every_s=fault.seconds or 0.0)
+                return await _send(turn.request, response, every_s=fault.seconds or 0.0)
 
     # ── beside them ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -264,7 +319,7 @@ async def _send(
 ) -> web.StreamResponse:
     """Send a `share` of a whole response under its full Content-Length, a byte every `every_s` where that is above 0."""
     body = whole.body if isinstance(whole, web.Response) and isinstance(whole.body, bytes) else b""
-    response = web.StreamResponse(status=whole.status, headers={"Content-Type": "application/json"})
+    response = web.StreamResponse(status=whole.status, headers=whole.headers)
     response.content_length = len(body)
     await response.prepare(request)
     body = body[: int(len(body) * share)]

@@ -104,6 +104,12 @@ def write(connection: sqlite3.Connection, gathered: Sequence[tuple[Table, list[A
         connection.executemany(statement, [tuple([_storable(value) for value in row]) for row in rows])
 
 
+def read(connection: sqlite3.Connection, table: Table) -> list[tuple[Any, ...]]:
+    """All rows of a table."""
+    names = ", ".join(map(_quoted, table.columns))
+    return connection.execute(f"SELECT {names} FROM {_quoted(table.name)}").fetchall()  # noqa: S608 - quoted
+
+
 def _storable(value: Any) -> Any:
     return storable(value) if isinstance(value, str) else value
 

@@ -1,12 +1,14 @@
-"""The tables, written down once, and the way an older file becomes a newer one.
+"""The tables, twice: as models to query and to read, and as the history of statements that makes them.
 
-The models below are what a new file gets. A change to them comes with a step at the end of `STEPS`, which does the same
-to a file that exists already; the number of steps is what `PRAGMA user_version` counts, so a file says how old it is and
-an older program can tell that a file is newer than itself. A step runs in the transaction that stamps its version:
-killed half-way, it never happened.
+A file's history is `FIRST` and then each of `STEPS`, one version further each. A new file is made by going through all of
+it, an older one by what it lacks: so both are the same, and a test holds the models to what comes out. `PRAGMA
+user_version` says how far a file is, so an older program can tell that a file is newer than itself. A step runs in the
+transaction that stamps its version: killed half-way, it never happened. The statements are SQL because a new file is
+made at the start of many a command, and peewee would take longer to build them than SQLite to run them.
 
 Names are plain words, because people open this file in a database browser. JSON is text a person can read; times are
-ISO 8601 in UTC, except `answer.stored_at`, which is computed with (seconds since 1970).
+ISO 8601 in UTC, except `answer.stored_at` and `batch.created`, which are computed with (seconds since 1970). Money is
+in billionths of its currency's unit (`_nano`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from peewee import (
     IntegerField,
     Model,
     Node,
-    SchemaManager,
     SqliteDatabase,
     TextField,
 )
@@ -135,7 +136,10 @@ class SkippedText(Model):
 
 
 class Answer(Model):
-    """An answer worth remembering, whichever job asked. `size` is what `body` takes here, in bytes."""
+    """An answer worth remembering, whichever job asked. `size` is what `body` takes here, in bytes.
+
+    `headers` is a JSON object of those that were kept with it.
+    """
 
     key = TextField(primary_key=True)
     kind = TextField()
@@ -145,6 +149,7 @@ class Answer(Model):
     encoding = TextField()
     size = IntegerField()
     stored_at = FloatField()
+    headers = TextField(null=True)
 
     class Meta:
         """(stored_at, size) sums and finds the oldest without touching a body."""
@@ -153,12 +158,205 @@ class Answer(Model):
         indexes = ((("stored_at", "size"), False),)
 
 
-TABLES: tuple[type[Model], ...] = (Job, Source, Item, InputRow, SkippedText, Answer)
-TABLE_NAMES = frozenset({"job", "source", "item", "input_row", "skipped", "answer"})
+class Batch(Model):
+    """What was handed to a provider by the hundred (`batches`). `provider_id` is how the provider calls it."""
+
+    id = AutoField()
+    job = ForeignKeyField(Job, on_delete="CASCADE", index=False)
+    provider = TextField()
+    service = TextField()
+    state = TextField()
+    provider_id = TextField(null=True)
+    created_at = TextField()
+    created = FloatField()
+    updated_at = TextField()
+
+    class Meta:
+        """A job has few of them: they need no index."""
+
+        table_name = "batch"
+
+
+class Call(Model):
+    """An attempt that costs money (`ledger`): booked at `worst_nano`, settled at `cost_nano`. `key` is its answer's."""
+
+    id = AutoField()
+    job = ForeignKeyField(Job, null=True, on_delete="SET NULL", index=False)
+    batch = ForeignKeyField(Batch, null=True, on_delete="SET NULL", index=False)
+    provider = TextField()
+    model = TextField()
+    state = TextField()
+    key = TextField()
+    tokens_in = IntegerField(constraints=_ZERO)
+    tokens_out = IntegerField(constraints=_ZERO)
+    tokens_cached = IntegerField(constraints=_ZERO)
+    worst_nano = IntegerField()
+    cost_nano = IntegerField(constraints=_ZERO)
+    currency = TextField()
+    started_at = TextField()
+    settled_at = TextField(null=True)
+
+    class Meta:
+        """The index has all that a job's spending is summed from."""
+
+        table_name = "call"
+        indexes = ((("job", "state", "batch", "worst_nano", "cost_nano"), False),)
+
+
+class BatchItem(Model):
+    """One request of a batch. `charge` is a JSON object: the price that was agreed, and the most that it could take."""
+
+    batch = ForeignKeyField(Batch, on_delete="CASCADE", index=False)
+    custom_id = TextField()
+    key = TextField()
+    kind = TextField()
+    charge = TextField()
+    call = ForeignKeyField(Call, on_delete="CASCADE", index=False)
+
+    class Meta:
+        """The key is what the provider tells requests apart by."""
+
+        table_name = "batch_item"
+        primary_key = CompositeKey("batch", "custom_id")
+        without_rowid = True
+
+
+TABLES: tuple[type[Model], ...] = (Job, Source, Item, InputRow, SkippedText, Answer, Batch, Call, BatchItem)
+TABLE_NAMES = frozenset(
+    {"job", "source", "item", "input_row", "skipped", "answer", "batch", "call", "batch_item"},
+)
+
+FIRST = (
+    """CREATE TABLE job (
+        id INTEGER NOT NULL PRIMARY KEY,
+        pipeline TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        name TEXT NOT NULL,
+        options TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        requests INTEGER NOT NULL DEFAULT 0,
+        hits INTEGER NOT NULL DEFAULT 0,
+        retries INTEGER NOT NULL DEFAULT 0,
+        wait_s REAL NOT NULL DEFAULT 0,
+        service_s REAL NOT NULL DEFAULT 0,
+        pid INTEGER
+    )""",
+    "CREATE UNIQUE INDEX job_fingerprint ON job (fingerprint)",
+    """CREATE TABLE source (
+        job_id INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        columns TEXT NOT NULL,
+        PRIMARY KEY (job_id, position)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE item (
+        id INTEGER NOT NULL PRIMARY KEY,
+        job_id INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+        "key" TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        fields TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending',
+        attempts INTEGER NOT NULL DEFAULT 0,
+        runs INTEGER NOT NULL DEFAULT 0,
+        error TEXT,
+        score REAL,
+        record TEXT,
+        candidates TEXT,
+        tries TEXT,
+        updated_at TEXT NOT NULL
+    )""",
+    'CREATE UNIQUE INDEX item_job_id_key ON item (job_id, "key")',
+    "CREATE INDEX item_job_id_state_position ON item (job_id, state, position)",
+    """CREATE TABLE input_row (
+        job_id INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        source_position INTEGER NOT NULL,
+        line INTEGER NOT NULL,
+        item_id INTEGER REFERENCES item (id) ON DELETE CASCADE,
+        cells TEXT NOT NULL,
+        error TEXT,
+        PRIMARY KEY (job_id, position)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX inputrow_item_id ON input_row (item_id)",
+    """CREATE TABLE skipped (
+        id INTEGER NOT NULL PRIMARY KEY,
+        job_id INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        line INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    )""",
+    "CREATE INDEX skippedtext_job_id ON skipped (job_id)",
+    """CREATE TABLE answer (
+        "key" TEXT NOT NULL PRIMARY KEY,
+        kind TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        missing INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        encoding TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        stored_at REAL NOT NULL
+    )""",
+    "CREATE INDEX answer_stored_at_size ON answer (stored_at, size)",
+)
+"""The statements of version 1."""
+
+_HEADERS_LEDGER_AND_BATCHES = (
+    "ALTER TABLE answer ADD COLUMN headers TEXT",
+    """CREATE TABLE batch (
+        id INTEGER NOT NULL PRIMARY KEY,
+        job_id INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+        provider TEXT NOT NULL,
+        service TEXT NOT NULL,
+        state TEXT NOT NULL,
+        provider_id TEXT,
+        created_at TEXT NOT NULL,
+        created REAL NOT NULL,
+        updated_at TEXT NOT NULL
+    )""",
+    """CREATE TABLE call (
+        id INTEGER NOT NULL PRIMARY KEY,
+        job_id INTEGER REFERENCES job (id) ON DELETE SET NULL,
+        batch_id INTEGER REFERENCES batch (id) ON DELETE SET NULL,
+        provider TEXT NOT NULL,
+        model TEXT NOT NULL,
+        state TEXT NOT NULL,
+        "key" TEXT NOT NULL,
+        tokens_in INTEGER NOT NULL DEFAULT 0,
+        tokens_out INTEGER NOT NULL DEFAULT 0,
+        tokens_cached INTEGER NOT NULL DEFAULT 0,
+        worst_nano INTEGER NOT NULL,
+        cost_nano INTEGER NOT NULL DEFAULT 0,
+        currency TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        settled_at TEXT
+    )""",
+    """CREATE INDEX call_job_id_state_batch_id_worst_nano_cost_nano
+        ON call (job_id, state, batch_id, worst_nano, cost_nano)""",
+    """CREATE TABLE batch_item (
+        batch_id INTEGER NOT NULL REFERENCES batch (id) ON DELETE CASCADE,
+        custom_id TEXT NOT NULL,
+        "key" TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        charge TEXT NOT NULL,
+        call_id INTEGER NOT NULL REFERENCES call (id) ON DELETE CASCADE,
+        PRIMARY KEY (batch_id, custom_id)
+    ) WITHOUT ROWID""",
+)
 
 Step = Callable[[SqliteDatabase], None]
 
-STEPS: tuple[Step, ...] = ()
+
+def _running(statements: Sequence[str]) -> Step:
+    def step(database: SqliteDatabase) -> None:
+        for statement in statements:
+            database.execute_sql(statement)  # type: ignore[no-untyped-call]
+
+    return step
+
+
+STEPS: tuple[Step, ...] = (_running(_HEADERS_LEDGER_AND_BATCHES),)
 """The n-th step turns a file of version n into one of version n + 1. Never edit one that was released."""
 
 
@@ -168,16 +366,14 @@ def version(steps: Sequence[Step] = STEPS) -> int:
 
 
 def bring_up_to_date(database: SqliteDatabase, steps: Sequence[Step] = STEPS) -> None:
-    """Make an empty file ours, or take an older one forward. To be called inside a transaction.
+    """Take an empty file, or an older one of ours, through what it lacks of the history. To be called inside a transaction.
 
     The version is read here, under the write lock: another process may have done the work while we waited for it.
     """
+    history = (_running(FIRST), *steps)
     found = int(database.pragma("user_version"))
     if found == 0:
-        for table in TABLES:
-            SchemaManager(table, database).create_all()
         database.pragma("application_id", APPLICATION_ID)
-    else:
-        for step in steps[found - 1 :]:
-            step(database)
-    database.pragma("user_version", version(steps))
+    for step in history[found:]:
+        step(database)
+    database.pragma("user_version", len(history))

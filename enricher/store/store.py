@@ -7,18 +7,15 @@ cost more than running it.
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import peewee
 from filelock import FileLock, Timeout
-from peewee import fn
 
 from ..errors import JobBusy, StoreError
 from ..model import (
@@ -27,9 +24,9 @@ from ..model import (
     Item,
     Job,
     JobState,
+    Learnt,
     Outcome,
     Pipeline,
-    Remembered,
     Row,
     Skipped,
     Source,
@@ -37,18 +34,18 @@ from ..model import (
     Unresolved,
 )
 from . import declared, schema
+from .answers import MAX_ANSWER_BYTES, Answers, AnswerStats, StoredAnswer
+from .batches import Batches
 from .database import Connected, Database
+from .ledger import Ledger
 from .loading import load
-from .text import answer_columns, body_of, candidates_of, candidates_text, dumps, loads, storable, utc
+from .text import answer_columns, candidates_of, candidates_text, dumps, loads, storable, utc
 
-MAX_ANSWER_BYTES = 1024**3
-# The bound is looked at once in so many commits: one sum over an index, 4 ms at 100,000 answers.
+# The bound on the answers is looked at once in so many commits: one sum over an index, 4 ms at 100,000 answers.
 COMMITS_BETWEEN_PRUNES = 64
 
 # What the next run asks for. A deferred item was handed to a provider; run again, it finds its answer in the memory.
 OPEN_STATES = ("pending", "failed", "deferred")
-
-_RECALL = "SELECT status, body, missing, kind, encoding, stored_at FROM answer WHERE key = ?"
 
 # One ordered stream out of three: SQLite merges the parts, each of which the index (job, state, position) delivers in
 # order, so a page costs the same at the end of a million items as at their beginning.
@@ -76,10 +73,6 @@ _COMMIT_ITEM = """
                     candidates = ?, tries = ?, updated_at = ?
     WHERE job_id = ? AND key = ?"""
 
-_COMMIT_ANSWER = """
-    INSERT OR REPLACE INTO answer (key, kind, status, missing, body, encoding, size, stored_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-
 _COMMIT_JOB = """
     UPDATE job SET requests = requests + ?, hits = hits + ?, retries = retries + ?, wait_s = wait_s + ?,
                    service_s = service_s + ?, updated_at = ?
@@ -88,41 +81,11 @@ _COMMIT_JOB = """
 _FORGET = """
     state = 'pending', error = NULL, score = NULL, record = NULL, candidates = NULL, tries = NULL, updated_at = :now"""
 
-# The newest answers are kept as long as they fit: a running sum from the newest to the oldest.
-_PRUNE = """
-    DELETE FROM answer WHERE rowid IN (
-        SELECT id FROM (SELECT rowid AS id, sum(size) OVER (ORDER BY stored_at DESC, rowid DESC) AS kept FROM answer)
-        WHERE kept > ?)"""
-
-
-LOOK_AGAIN_S = 0.1
-"""How often we look whether a store without any answer has got one, seconds. Writers wait as long for a full batch, so what
-was learnt in this time is seldom committed anyhow."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
-    """An answer out of the store. `stored_at` is in seconds since 1970, by the store's clock."""
-
-    remembered: Remembered
-    kind: str
-    stored_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerStats:
-    """How much is remembered: `stored_bytes` as it lies in the file; the times are None where nothing is."""
-
-    answers: int
-    stored_bytes: int
-    oldest_at: float | None
-    newest_at: float | None
-    by_kind: Mapping[str, int]
-
 
 class Store:
     """A database of jobs and answers. Any thread may use it; give it back with `close`, or use it in a `with`.
 
+    `ledger` is what was paid for, `batches` what was handed in by the hundred.
     `clock` gives seconds since 1970. `max_answer_bytes` bounds what the remembered answers take in the file; the
     oldest go first.
 
@@ -139,16 +102,16 @@ class Store:
     ) -> None:
         self.path = Path(path)
         self._clock = clock
-        self._max_answer_bytes = max_answer_bytes
         self._commits = 0
         self._database = Database(self.path, busy_timeout_ms=busy_timeout_ms)
-        self._has_answers = self._look_for_answers()
-        self._look_again_at = time.monotonic() + LOOK_AGAIN_S
+        self._answers = Answers(self._database, clock, max_answer_bytes)
+        self.ledger = Ledger(self._database, clock, self._answers)
+        self.batches = Batches(self._database, clock, self._answers)
 
     def close(self) -> None:
         """Close every connection. Nothing is lost by not calling it; a `-wal` file beside the database stays then."""
         self._database.close()
-        self._has_answers = True  # who asks now hears from the database that it is closed
+        self._answers.always_ask()  # who asks now hears from the database that it is closed
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +130,16 @@ class Store:
         """
         with self._database.writing() as database:
             declared.create(database.raw, tables)
+
+    def put_rows(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert rows into a table that a pipeline declares, or replace them, outside of any job."""
+        with self._database.writing() as database:
+            declared.write(database.raw, [(table, [], rows)])
+
+    def rows_of(self, table: Table) -> list[tuple[Any, ...]]:
+        """All rows of a table that a pipeline declares, in the order of its columns: for small ones."""
+        with self._database.reading() as database:
+            return declared.read(database.raw, table)
 
     def open_job(
         self,
@@ -339,10 +312,9 @@ class Store:
         )
         with self._database.writing() as database:
             database.raw.executemany(_COMMIT_ITEM, items)
-            database.raw.executemany(_COMMIT_ANSWER, answers)
+            self._answers.put(database.raw, answers)
             declared.write(database.raw, parts)
             database.raw.execute(_COMMIT_JOB, (*totals, now_text, job_id))
-        self._has_answers = self._has_answers or bool(answers)
         self._commits += 1
         if self._commits % COMMITS_BETWEEN_PRUNES == 0:
             self.prune_answers()
@@ -351,75 +323,26 @@ class Store:
 
     def recall(self, key: str) -> StoredAnswer | None:
         """The answer remembered under `key`, however old; None where there is none."""
-        if not (self._has_answers or self._found_some()):
-            return None
-        database = self._database
-        # What `Database.reading` does, spelt out: its context managers would cost as much as the query.
-        reader = None
-        try:
-            reader = database.borrow()
-            row = reader.raw.execute(_RECALL, (storable(key),)).fetchone()
-        except (sqlite3.Error, peewee.PeeweeException) as error:
-            raise database.explain(error) from error
-        finally:
-            if reader is not None:
-                database.give_back(reader)
-        if row is None:
-            return None
-        status, body, missing, kind, encoding, stored_at = row
-        return StoredAnswer(Remembered(status, body_of(body, encoding), bool(missing)), kind, stored_at)
+        return self._answers.recall(key)
 
-    def _found_some(self) -> bool:
-        """Whether there are answers by now. In a new file there are none, and ten threads that all look for theirs would
-        open ten connections to hear so.
-        """
-        now = time.monotonic()
-        if now < self._look_again_at:
-            return False
-        self._look_again_at = now + LOOK_AGAIN_S
-        if self._look_for_answers():  # never the other way: a commit, or `close`, may have come in between
-            self._has_answers = True
-        return self._has_answers
-
-    def _look_for_answers(self) -> bool:
-        with self._database.reading() as database:
-            return database.raw.execute("SELECT 1 FROM answer LIMIT 1").fetchone() is not None
+    def remember(self, learnt: Sequence[Learnt]) -> None:
+        """Keep answers that no item of a job brought, in one transaction."""
+        self._answers.remember(learnt)
 
     def answer_stats(self) -> AnswerStats:
         """How many answers are remembered, how much they take, and since when."""
-        answer = schema.Answer
-        with self._database.reading() as database:
-            total = answer.select(
-                fn.count(answer.key), fn.sum(answer.size), fn.min(answer.stored_at), fn.max(answer.stored_at)
-            ).tuples()
-            ((answers, stored_bytes, oldest, newest),) = list(total.execute(database))
-            kinds = answer.select(answer.kind, fn.count(answer.key)).group_by(answer.kind).order_by(answer.kind)
-            by_kind = dict(kinds.tuples().execute(database))
-        return AnswerStats(answers, stored_bytes or 0, oldest, newest, by_kind)
+        return self._answers.stats()
 
     def prune_answers(self, max_bytes: int | None = None, *, older_than_s: float | None = None) -> int:
         """Forget answers: those older than `older_than_s` seconds, then the oldest beyond `max_bytes`. How many?
 
         Without `max_bytes`, the store's own bound holds.
         """
-        bound = self._max_answer_bytes if max_bytes is None else max_bytes
-        with self._database.reading() as database:
-            (total,) = database.raw.execute("SELECT coalesce(sum(size), 0) FROM answer").fetchone()
-        if total <= bound and older_than_s is None:
-            return 0
-        pruned = 0
-        with self._database.writing() as database:
-            if older_than_s is not None:
-                oldest = self._clock() - older_than_s
-                pruned += database.raw.execute("DELETE FROM answer WHERE stored_at < ?", (oldest,)).rowcount
-            if total > bound:
-                pruned += database.raw.execute(_PRUNE, (bound,)).rowcount
-        return pruned
+        return self._answers.prune(max_bytes, older_than_s=older_than_s)
 
     def clear_answers(self) -> int:
         """Forget every answer. How many?"""
-        with self._database.writing() as database:
-            return int(schema.Answer.delete().execute(database))
+        return self._answers.clear()
 
     # ── reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

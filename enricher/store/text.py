@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..model import Candidate, Learnt
+from ..model import NOTHING, Candidate, Charge, Learnt, Price, Usage
 
 # A body below this is stored as it is: zlib would save some 200 bytes of it, for 70 µs (measured on JSON).
 SMALLEST_COMPRESSED_BYTES = 512
@@ -66,7 +66,7 @@ def candidates_of(text: str | None) -> tuple[Candidate, ...]:
 
 
 def answer_columns(learnt: Learnt, stored_at: float) -> tuple[Any, ...]:
-    """One row of `answer`: (key, kind, status, missing, body, encoding, size, stored_at)."""
+    """One row of `answer`: (key, kind, status, missing, body, encoding, size, stored_at, headers)."""
     body, encoding = learnt.remembered.body, "raw"
     if len(body) >= SMALLEST_COMPRESSED_BYTES:
         smaller = zlib.compress(body, 1)
@@ -82,9 +82,26 @@ def answer_columns(learnt: Learnt, stored_at: float) -> tuple[Any, ...]:
         encoding,
         len(body),
         stored_at,
+        dumps(remembered.headers) if remembered.headers else None,
     )
 
 
 def body_of(body: bytes, encoding: str) -> bytes:
     """The bytes that the service sent."""
     return zlib.decompress(body) if encoding == "zlib" else body
+
+
+def headers_of(text: str | None) -> Mapping[str, str]:
+    """The headers that were kept with an answer."""
+    return NOTHING if text is None else json.loads(text)
+
+
+def charge_text(charge: Charge) -> str:
+    """A charge as a JSON object: what was agreed when a request was handed in, whatever the prices are later."""
+    return dumps(dataclasses.asdict(charge))
+
+
+def charge_of(text: str) -> Charge:
+    """What `charge_text` wrote."""
+    parts = json.loads(text)
+    return Charge(**{**parts, "price": Price(**parts["price"]), "most": Usage(**parts["most"])})

@@ -8,14 +8,19 @@ well-formed already. The adapter's public hooks are overridden, its `send` is no
 
 A socket timeout never fires on a server that drips a byte now and then. So one watchdog thread looks at what is in
 flight and shuts down the sockets of those past their deadline; `abort` does the same to all, for Ctrl-C.
+
+A service whose reach is guarded has connections of its own, which are made only to addresses that were judged (guard.py).
+Neither it nor the open web goes through a proxy of the environment: what a proxy connects to, nobody here could judge.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import itertools
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -31,11 +36,34 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Timeout
 
 from ..errors import Cause, TransportError
-from ..model import Request, Response, Service
-from .translate import Route, address, is_distrust, keep_out_of_logs, may_be_cut_off, route_of, trust_in
+from ..model import NOTHING, Reach, Request, Response, Service
+from .guard import admit, judged, number_of
+from .translate import (
+    Observer,
+    Route,
+    address,
+    headers_of,
+    is_distrust,
+    keep_out_of_logs,
+    may_be_cut_off,
+    most_bytes_of,
+    route_of,
+    trust_in,
+    unpacking_of,
+    value_of,
+)
 
 WATCH_EVERY_S = 0.25
 """How often the watchdog looks, seconds: a deadline is kept to within this."""
+
+MOST_ORIGINS = 64
+"""To so many origins connections are kept; beyond, those of the origin that was first are closed. The open web has no end."""
+
+PIECE_BYTES = 65_536
+"""How much of a body is read at once where it is not read whole."""
+
+Resolve = Callable[..., Any]
+"""As `socket.getaddrinfo`: host, port and `type` to the addresses that it stands for."""
 
 
 class _Flight:
@@ -107,12 +135,25 @@ class _Watched:
             flight.left()
 
 
+class _Answer(http.client.HTTPResponse):
+    """One that waits for its final status: http.client takes early hints (103) for the answer, and leaves the answer to
+    whoever asks next.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        told: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # the stubs leave it out
+        while 101 < told[1] < 200:  # 100 is skipped already, and 101 ends HTTP
+            http.client.parse_headers(self.fp)
+            told = super()._read_status()  # type: ignore[misc]  # see above
+        return told
+
+
 class _WatchedHTTP(_Watched, HTTPConnection):
-    pass
+    response_class = _Answer
 
 
 class _WatchedHTTPS(_Watched, HTTPSConnection):
-    pass
+    response_class = _Answer
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -121,6 +162,49 @@ class _HTTPPool(HTTPConnectionPool):
 
 class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _WatchedHTTPS
+
+
+class _Guarded:
+    """A connection that is made to one of the addresses that `find` gives for its host. Its name stays what it is: TLS
+    and the Host header know no address.
+    """
+
+    def __init__(self, *args: Any, find: Callable[[str, int], list[str]], **kwargs: Any) -> None:
+        self._find = find
+        super().__init__(*args, **kwargs)
+
+    def _new_conn(self) -> Any:
+        connection: Any = self
+        name = connection._dns_host  # noqa: SLF001  # `host` without the dot that may end it
+        flight: _Flight | None = getattr(_here, "flight", None)
+        failed: Exception = OSError("a name without addresses")
+        for found in self._find(name, connection.port):
+            if flight is not None and flight.cut:  # each address has the whole time-out, all together have no more
+                break
+            connection.host = found
+            try:
+                return super()._new_conn()  # type: ignore[misc]  # a mixin: the connection class comes second
+            except urllib3.exceptions.HTTPError as error:
+                failed = error
+            finally:
+                connection.host = name
+        raise failed
+
+
+class _GuardedHTTP(_Guarded, _WatchedHTTP):
+    pass
+
+
+class _GuardedHTTPS(_Guarded, _WatchedHTTPS):
+    pass
+
+
+class _GuardedHTTPPool(HTTPConnectionPool):
+    ConnectionCls = _GuardedHTTP
+
+
+class _GuardedHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedHTTPS
 
 
 def _path_at(url: str) -> int:
@@ -134,6 +218,7 @@ class _Way:
     """How requests to one service leave, found out once. Holds the key, so it has no repr."""
 
     service: Service
+    adapter: _LeanAdapter
     route: Route
     headers: Any  # a plain dict, which urllib3 copies quicker than requests' own kind
     proxies: Any
@@ -148,27 +233,57 @@ _BLANK = vars(requests.Response())
 class _LeanAdapter(HTTPAdapter):
     """The stock adapter, with its per-request look-ups done once an origin."""
 
+    _classes: Mapping[str, Any] = {"http": _HTTPPool, "https": _HTTPSPool}
+
     def __init__(self, slots: int) -> None:
         self._pools: dict[str, Any] = {}
-        super().__init__(pool_connections=16, pool_maxsize=slots, max_retries=0, pool_block=True)
+        self._trusts: dict[str, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+        # Of its own pools the manager keeps but the last: they are kept here, and closed by being let go.
+        super().__init__(pool_connections=1, pool_maxsize=slots, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        self.poolmanager.pool_classes_by_scheme = self._classes
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        manager.pool_classes_by_scheme = self._classes
         return manager
 
     def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         origin = request.url[: _path_at(request.url)]
         pool = self._pools.get(origin)
         if pool is None:
-            pool = super().get_connection_with_tls_context(request, *args, **kwargs)
-            super().cert_verify(pool, request.url, args[0], None)  # type: ignore[no-untyped-call]  # stubs leave it out
-            self._pools[origin] = pool
+            with self._lock:
+                pool = self._pools.get(origin) or self._pool(request, *args, **kwargs)
+                if origin not in self._pools and len(self._pools) >= MOST_ORIGINS:
+                    del self._pools[next(iter(self._pools))]
+                self._pools[origin] = pool
         return pool
+
+    def _pool(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        pool: Any = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if proxies or not request.url.startswith("https"):
+            super().cert_verify(pool, request.url, verify, None)  # type: ignore[no-untyped-call]  # stubs leave it out
+        else:  # read once: reading a bundle takes longer than a handshake
+            bundle = verify if isinstance(verify, str) else requests.utils.DEFAULT_CA_BUNDLE_PATH
+            pool.conn_kw["ssl_context"] = self.trust(bundle)
+            pool.cert_reqs, pool.ca_certs, pool.ca_cert_dir = "CERT_REQUIRED", None, None
+        return pool
+
+    def trust(self, bundle: str) -> ssl.SSLContext:
+        """A context that trusts those whom a bundle vouches for, one for all connections."""
+        if bundle not in self._trusts:
+            self._trusts[bundle] = trust_in(bundle)
+        return self._trusts[bundle]
+
+    def close(self) -> None:
+        super().close()
+        with self._lock:
+            for pool in self._pools.values():
+                pool.close()
+            self._pools.clear()
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Done when the pool was made."""
@@ -183,6 +298,30 @@ class _LeanAdapter(HTTPAdapter):
         response = requests.Response.__new__(requests.Response)
         vars(response).update(_BLANK, status_code=resp.status, raw=resp, request=req)
         return response
+
+
+class _GuardedAdapter(_LeanAdapter):
+    """An adapter of its own for each reach: no connection is shared with those who may go further."""
+
+    _classes: Mapping[str, Any] = {"http": _GuardedHTTPPool, "https": _GuardedHTTPSPool}
+
+    def __init__(self, slots: int, reach: Reach, resolve: Resolve) -> None:
+        self._reach = reach
+        self._resolve = resolve
+        super().__init__(slots)
+
+    def _pool(self, *args: Any, **kwargs: Any) -> Any:
+        pool = super()._pool(*args, **kwargs)
+        pool.conn_kw["find"] = self._find
+        return pool
+
+    def _find(self, host: str, port: int) -> list[str]:
+        """The addresses that a host stands for now, as far as they are within reach."""
+        host = host.strip("[]")
+        if number_of(host) is not None:
+            return judged(host, port, [host], self._reach)
+        told = self._resolve(host, port, type=socket.SOCK_STREAM)
+        return judged(host, port, [found[4][0] for found in told], self._reach)
 
 
 _FAULTS_OF_THE_SERVER = (requests.exceptions.InvalidHeader, urllib3.exceptions.ProtocolError)
@@ -210,17 +349,24 @@ def cause_of(error: BaseException) -> Cause:
     return "connection lost"
 
 
-def _amount(raw: Any, max_bytes: int) -> int | None:
-    """How much to read: all of it, which is quicker, where the length is known and nothing can swell it."""
-    length = raw.length_remaining
-    whole = length is not None and length <= max_bytes and "content-encoding" not in raw.headers
-    return None if whole else max_bytes + 1
+def _headers_in(raw: Any) -> dict[str, str]:
+    """An answer's headers, their names in lower case. http.client has made a letter of each byte."""
+    return {
+        name.lower(): value if value.isascii() else value_of(value.encode("latin-1"))
+        for name, value in raw.headers.items()
+    }
+
+
+def _may_be_proxied(service: Service) -> bool:
+    return bool(service.base_url) and service.reach is None
 
 
 class PooledTransport:
     """Sends requests over one session. Usable from any number of threads, of which `slots` may send at a time.
 
     `keys` maps a service's name to its key; the transport alone holds them.
+    `on_chunk` is shown the pieces of streamed answers, in the thread that sends. `resolve` looks up the hosts of guarded
+    services, as `socket.getaddrinfo` does.
     """
 
     def __init__(
@@ -230,12 +376,17 @@ class PooledTransport:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        on_chunk: Observer | None = None,
+        resolve: Resolve = socket.getaddrinfo,
     ) -> None:
         self._keys = dict(keys)
         for key in self._keys.values():
             keep_out_of_logs(key)
         self._clock = clock
         self._wall = wall
+        self._on_chunk = on_chunk
+        self._resolve = resolve
+        self._most_slots = slots
         self._slots: SimpleQueue[None] = SimpleQueue()  # who waits for a connection is not on the wire yet
         for _ in range(slots):
             self._slots.put(None)
@@ -243,6 +394,7 @@ class PooledTransport:
         self._adapter = _LeanAdapter(slots)
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
+        self._guarded: dict[Reach, _GuardedAdapter] = {}
         self._ways: dict[str, _Way] = {}
         self._flights: dict[int, _Flight] = {}
         self._numbers = itertools.count()
@@ -254,13 +406,15 @@ class PooledTransport:
         way = self._ways.get(service.name)
         if way is None or way.service is not service:
             route = route_of(service, self._keys.get(service.name))
+            adapter = self._adapter_for(service.reach)
             # The one look at the environment: proxies (NO_PROXY heeded) and the CA bundle. No .netrc, no cookies.
             about = self._session.merge_environment_settings(service.base_url, {}, None, None, None)
-            proxied = requests.utils.select_proxy(service.base_url, about["proxies"]) is not None
-            if isinstance(about["verify"], str) and service.base_url.startswith("https"):
-                trust_in(about["verify"])  # told here, in plain words, rather than by each connection
+            proxied = _may_be_proxied(service) and requests.utils.select_proxy(service.base_url, about["proxies"])
+            if isinstance(about["verify"], str) and not service.base_url.startswith("http:"):
+                adapter.trust(about["verify"])  # told here, in plain words, rather than by each connection
             way = self._ways[service.name] = _Way(
                 service,
+                adapter,
                 route,
                 dict(route.headers),
                 about["proxies"] if proxied else None,
@@ -272,6 +426,14 @@ class PooledTransport:
                     self._watchdog = threading.Thread(target=self._watch, name="enricher-watchdog", daemon=True)
                     self._watchdog.start()
         return way
+
+    def _adapter_for(self, reach: Reach | None) -> _LeanAdapter:
+        if reach is None:
+            return self._adapter
+        with self._lock:
+            if reach not in self._guarded:
+                self._guarded[reach] = _GuardedAdapter(self._most_slots, reach, self._resolve)
+            return self._guarded[reach]
 
     def _watch(self) -> None:
         while not self._closed.wait(WATCH_EVERY_S):
@@ -305,31 +467,39 @@ class PooledTransport:
         try:
             way = self._way(service)
             prepared.url = address(request, way.route)
+            if service.reach is not None:
+                admit(prepared.url, service.reach)
+            headers: Any = way.headers if request.headers is NOTHING else headers_of(request, way.route)
         except (OSError, ValueError) as error:
             raise TransportError(cause_of(error), sent_at=sent_at, failed_at=self._clock()) from None
-        prepared.headers = way.headers
+        prepared.headers = headers
         if request.body:
             prepared.body = request.body
-            prepared.headers = way.headers.copy()
+            prepared.headers = headers.copy()
             prepared.headers["Content-Length"] = str(len(request.body))
         flight = _Flight(sent_at + service.timeout_s, run)
         number = next(self._numbers)
         self._flights[number] = flight
         _here.flight = flight
         try:
-            response = self._adapter.send(
+            response = way.adapter.send(
                 prepared, stream=True, timeout=way.timeout, verify=way.verify, proxies=way.proxies
             )
             raw = response.raw
-            whole = False
+            body = None
+            first_byte_at = None
             try:
-                body = raw.read(_amount(raw, service.max_bytes), decode_content=True)
-                whole = len(body) <= service.max_bytes
+                if raw.length_remaining is None and "content-length" in raw.headers:
+                    raise http.client.HTTPException("a length that is none, or one beside chunks")
+                if request.stream or raw.length_remaining is None or "content-encoding" in raw.headers:
+                    body, first_byte_at = self._in_pieces(request, raw)
+                elif raw.length_remaining <= most_bytes_of(request):
+                    body = raw.read(decode_content=True)  # at once, which is quicker
             finally:
-                if not whole:
+                if body is None:
                     raw.close()
                     raw.release_conn()  # closed, but its place in the pool must be given back
-            if not whole:
+            if body is None:
                 raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
             if flight.cut:  # what was read before the cut may look whole where no length was declared
                 raise TransportError("timeout", sent_at=sent_at, failed_at=self._clock())
@@ -339,10 +509,37 @@ class PooledTransport:
         finally:
             del self._flights[number]
             flight.connection = flight.sock = _here.flight = None  # what it used may be another's from now on
-        headers_in = {name.lower(): value for name, value in raw.headers.items()}
+        headers_in = _headers_in(raw)
         if may_be_cut_off(raw.status, headers_in, body):
             raise TransportError("connection lost", sent_at=sent_at, failed_at=self._clock())
-        return Response(raw.status, headers_in, body, sent_at, self._clock(), self._wall())
+        return Response(raw.status, headers_in, body, sent_at, self._clock(), self._wall(), first_byte_at)
+
+    def _in_pieces(self, request: Request, raw: Any) -> tuple[bytes | None, float | None]:
+        """A body as it comes, unpacked and shown to who watches, and when it began; None: it is longer than it may be.
+
+        Read in pieces of our own size: a server that sends chunks of a byte would have a list made of each.
+        """
+        unpacking = unpacking_of(raw.headers.get("content-encoding", ""))
+        read = raw.read1 if request.stream else raw.read  # read1 waits for no more than there is
+        most_bytes = most_bytes_of(request)
+        body = io.BytesIO()  # it gives its contents away without a copy
+        size = 0
+        first_byte_at = None
+        while piece := read(PIECE_BYTES, decode_content=False):
+            if unpacking is not None:
+                piece = unpacking.feed(piece, most_bytes - size)
+            size += len(piece)
+            if size > most_bytes:
+                return None, first_byte_at
+            body.write(piece)
+            if request.stream and piece:
+                if first_byte_at is None:
+                    first_byte_at = self._clock()
+                if self._on_chunk is not None:
+                    self._on_chunk(request, piece)
+        if unpacking is not None:
+            unpacking.finish()
+        return body.getvalue(), first_byte_at
 
     def abort(self, run: object = None) -> None:
         """End all that is in flight, or all of a run: each such `send` raises `TransportError` at once."""
@@ -355,6 +552,8 @@ class PooledTransport:
         self._closed.set()
         self.abort()
         self._session.close()
+        for adapter in list(self._guarded.values()):
+            adapter.close()
         if self._watchdog is not None:
             self._watchdog.join()
 

@@ -1,57 +1,128 @@
-"""What every transport needs: an address with its key, and foreign exceptions told in our own words.
+"""What every transport needs: an address with its key, a body unpacked, and foreign exceptions told in our own words.
 
 The key is added here, last, and leaves only towards the wire.
+
+Bodies are unpacked here and by neither library: they disagree on which packings they know, on what may follow a packed
+body and on whether its end may be missing; and a bomb has to be stopped while it swells, not when it has.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import ssl
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote_plus
+from typing import Any
+from urllib.parse import quote, quote_plus
 
 from ..model import Request, Service
 from ..target import target
+from .guard import place_of
 
 ACCEPT_ENCODING = "gzip, deflate"
 USER_AGENT = "enricher/0.1"
 
+Observer = Callable[[Request, bytes], None]
+"""Is shown each piece of a streamed body, unpacked, as it comes: in the thread, or the loop, that sends."""
+
+_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+_ESCAPE = re.compile(r"%(?:[0-9A-Fa-f]{2})?")
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Route:
-    """How requests to one service leave: what is added to each. Holds the key, so it has no repr."""
+    """How requests to one service leave: what is added to each. Holds the key, so it has no repr.
+
+    `fixed` are the headers (in lower case) that the key is in: no request has a say in them.
+    """
 
     query: str
     headers: Mapping[str, str]
+    fixed: frozenset[str] = frozenset()
+
+
+def _check(headers: Mapping[str, str]) -> None:
+    """:raises ValueError: if a header can't be sent."""
+    for name, value in headers.items():
+        if not (_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+            raise ValueError("a header is printable ASCII")
 
 
 def route_of(service: Service, key: str | None) -> Route:
-    """The route of a service: its key placed as the service wants it.
+    """The route of a service: its key placed as the service wants it. The open web gets none: a key is for one host.
 
     :raises ValueError: if its address, its headers or its key hold what can't be sent. Said here, because one library
         would refuse it and the other send it in a spelling of its own.
     """
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING, **service.headers}
     query = ""
-    if key and service.place_key is not None:
+    fixed: frozenset[str] = frozenset()
+    if key and service.place_key is not None and service.base_url:
         place = service.place_key(key)
         headers.update(place.headers)
+        fixed = frozenset(name.lower() for name in place.headers)
         query = "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in place.params.items()])
     if " " in service.base_url or not service.base_url.isprintable():
         raise ValueError("an address has no blanks")
-    if not all(text.isascii() and text.isprintable() for header in headers.items() for text in header):
-        raise ValueError("a header is printable ASCII")
-    return Route(query, headers)
+    _check(headers)
+    return Route(query, headers, fixed)
+
+
+def headers_of(request: Request, route: Route) -> dict[str, str]:
+    """The service's headers with the request's own over them, and the key over all.
+
+    :raises ValueError: if one of its own can't be sent.
+    """
+    _check(request.headers)
+    own = {name: value for name, value in request.headers.items() if name.lower() not in route.fixed}
+    names = {name.lower() for name in own}
+    return {**{name: value for name, value in route.headers.items() if name.lower() not in names}, **own}
+
+
+def _escape(found: re.Match[str]) -> str:
+    """A percent sign as it is sent: with two digits, in upper case, or as a character that is meant as one."""
+    return found[0].upper() if len(found[0]) > 1 else "%25"
+
+
+def _of_the_web(url: str) -> str:
+    """An absolute address, spelled so that both libraries send the same bytes.
+
+    :raises ValueError: if it can't be read (`guard.place_of`).
+    """
+    place = place_of(url)
+    path, _, query = place.rest.partition("?")
+    rest = f"{path or '/'}?{query}" if query else path or "/"
+    return place.origin + quote(_ESCAPE.sub(_escape, rest), safe="/?:@!$&'()*+,;=~%")
 
 
 def address(request: Request, route: Route) -> str:
-    """The whole URL, key included where the service wants it in the query."""
+    """The whole URL, key included where the service wants it in the query.
+
+    :raises ValueError: if the request names its whole address itself, and it can't be read.
+    """
+    if not request.service.base_url:
+        return _of_the_web(target(request))
     url = f"{request.service.base_url}{target(request)}"
     if not route.query:
         return url
     return f"{url}{'&' if request.params else '?'}{route.query}"
+
+
+def most_bytes_of(request: Request) -> int:
+    """How long the body of an answer may be, unpacked: as long as the service allows, or less where the request says so."""
+    most_bytes = request.service.max_bytes
+    return most_bytes if request.max_bytes is None else min(most_bytes, request.max_bytes)
+
+
+def value_of(raw: bytes) -> str:
+    """A header's value as text: as UTF-8 where it is that, which is what people mean; else a letter for each byte."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def may_be_cut_off(status: int, headers: Mapping[str, str], body: bytes) -> bool:
@@ -62,6 +133,79 @@ def may_be_cut_off(status: int, headers: Mapping[str, str], body: bytes) -> bool
     if body or not 200 <= status < 300 or status in (204, 205):
         return False
     return "content-length" not in headers and "transfer-encoding" not in headers
+
+
+class Broken(OSError):
+    """A packed body that can't be unpacked, or that ends before its end: it was lost on the way."""
+
+
+_PACKINGS = {"gzip", "x-gzip", "deflate"}
+_NEVER_ASKED_FOR = {"br", "zstd", "compress", "x-compress", "dcb", "dcz"}
+
+_MOST_MEMBERS = 1000
+"""A gzip body may be many, one after the other. Empty ones cost time and never swell, so they are counted."""
+
+
+class Unpacking:
+    """A packed body, unpacked piece by piece as it arrives."""
+
+    def __init__(self, packing: str | None) -> None:
+        self._packing = packing
+        self._unpacker: Any = None  # zlib's own, once the first byte has come
+        self._members = 0
+
+    def feed(self, data: bytes, most_bytes: int) -> bytes:
+        """What a piece unpacks to. It is over the limit if it is longer than `most_bytes`, and then by one byte only.
+
+        :raises Broken: if it can't be unpacked.
+        """
+        parts = []
+        room = most_bytes + 1
+        while data and room:
+            if self._unpacker is None:
+                self._unpacker = self._begin(data)
+            elif self._unpacker.eof:
+                if data[0] != 0x1F or self._packing == "deflate":
+                    break  # padding, or what else follows: nobody minds it
+                self._unpacker = self._begin(data)
+            try:
+                part = self._unpacker.decompress(data, room)
+            except zlib.error:
+                raise Broken from None
+            parts.append(part)
+            room -= len(part)
+            data = self._unpacker.unused_data
+        return b"".join(parts)
+
+    def finish(self) -> None:
+        """Nothing more comes.
+
+        :raises Broken: if more should have.
+        """
+        if self._unpacker is not None and not self._unpacker.eof:
+            raise Broken
+
+    def _begin(self, data: bytes) -> Any:
+        self._members += 1
+        if self._packing is None or self._members > _MOST_MEMBERS:
+            raise Broken
+        if self._packing != "deflate":
+            return zlib.decompressobj(16 + zlib.MAX_WBITS)
+        # RFC 1950 wants a head, whose first byte has an 8 there; some servers send none.
+        return zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+
+
+def unpacking_of(content_encoding: str) -> Unpacking | None:
+    """How a body with this header is unpacked; None: it is not packed, or a word stands there that says nothing.
+
+    A packing that we never asked for, or two of them, is unpacked to `Broken`, should there be a body at all.
+    """
+    words = [
+        word for word in content_encoding.lower().replace(" ", "").split(",") if word in _PACKINGS | _NEVER_ASKED_FOR
+    ]
+    if not words:
+        return None
+    return Unpacking(words[0] if len(words) == 1 and words[0] in _PACKINGS else None)
 
 
 def trust_in(bundle: str) -> ssl.SSLContext:

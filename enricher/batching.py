@@ -1,0 +1,176 @@
+"""Work handed to a provider by the hundred: submitted, waited for, collected, and paid for once.
+
+An item that needs a batch comes out of its recipe `deferred`, with the request that it waits for. When all items have had
+their turn, those requests go into batches; when a batch has ended, its answers go into the memory, and the items run again
+and find them there. A generator can't wait for hours or survive kill -9; this can, because all it knows lies in the store:
+
+    started ──taken by the provider──▶ submitted ──▶ collected
+       │
+       └─killed in between: the provider is asked whether it has it ─▶ submitted, or dropped, or undecided (a person decides)
+
+A submit is tried once: one that is answered by silence may have been taken, so it is looked for before it is tried again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .core.freshness import key_of
+from .core.retry import judge
+from .errors import BudgetSpent, ExchangeError, Undecided
+from .model import Accept, Answer, BatchApi, BatchResult, Remembered, Request, Response, Service, Usage
+from .modes.performer import Stop
+from .purse import money
+from .store import Batch, BatchEntry, Collected, Store
+
+T = TypeVar("T")
+Flow = Generator[Request, Answer, T]
+
+FIRST_LOOK_S = 1.0
+"""When a batch is looked at for the first time, seconds; then each time twice as long, up to `poll_s`."""
+
+
+@dataclass(slots=True)
+class Batching:
+    """The batches of one job. `ask(flow, once)` carries out a provider's flow, `once` without a second try.
+
+    `tell` hears in a sentence how things stand; `poll_s` is how often a batch is looked at in the end, seconds.
+    """
+
+    store: Store
+    job_id: int
+    services: Mapping[str, Service]
+    ask: Callable[[Flow[Any], bool], Any]
+    stop: Stop
+    budget: int | None
+    poll_s: float
+    tell: Callable[[str], None]
+
+    def hand_in(self, requests: Mapping[str, Request]) -> None:
+        """Submit what is waited for, by key.
+
+        :raises BudgetSpent: if a batch could cost more than the budget has left.
+        """
+        by_service: dict[str, list[tuple[str, Request]]] = {}
+        for key, request in requests.items():
+            by_service.setdefault(request.service.name, []).append((key, request))
+        for name, all_of_it in by_service.items():
+            most = self._api(name).most
+            for first in range(0, len(all_of_it), most):
+                self._submit(name, all_of_it[first : first + most])
+
+    def finish(self) -> dict[str, str]:
+        """Wait for all batches that are under way and collect them; why there is no answer, by key.
+
+        :raises Undecided: if it can't be told whether one was taken.
+        :raises Interrupted: if the job is told to stop.
+        """
+        without: dict[str, str] = {}
+        for batch in self.store.batches.open(self.job_id):
+            taken = batch if batch.provider_id is not None else self._look_for(batch)
+            if taken is not None:
+                self._await(taken)
+                without |= self._collect(taken)
+        return without
+
+    # ── one batch ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _api(self, service: str) -> BatchApi:
+        api = self.services[service].batch
+        assert api is not None  # noqa: S101  # only a service that has one lets its requests wait
+        return api
+
+    def _submit(self, name: str, requests: Sequence[tuple[str, Request]]) -> None:
+        api = self._api(name)
+        nonce = hashlib.blake2b(repr([self.job_id, time.time_ns()]).encode(), digest_size=6).hexdigest()
+        named = [(f"{nonce}-{number:05}", key, request) for number, (key, request) in enumerate(requests)]
+        entries = [
+            BatchEntry(custom_id, key, request.kind, request.charge)
+            for custom_id, key, request in named
+            if request.charge is not None
+        ]
+        provider = entries[0].charge.provider
+        number = self.store.batches.begin(self.job_id, provider, name, entries, api.discount, self.budget)
+        if number is None:
+            spent = self.store.ledger.spent(self.job_id)
+            raise BudgetSpent(money(self.budget or 0), f"{money(spent.all_nano)} spent or booked")
+        try:
+            taken_as = self.ask(api.submit([(custom_id, request) for custom_id, _, request in named]), True)
+        except (ExchangeError, Undecided):
+            batch = next(one for one in self.store.batches.open(self.job_id) if one.id == number)
+            if self._look_for(batch) is None:
+                raise
+            return
+        self.store.batches.submitted(number, taken_as)
+        self.tell(f"{len(named):,} analyses handed in to {provider} as {taken_as}")
+
+    def _known(self) -> frozenset[str]:
+        """The batches that we know of already: none of them is the one that is looked for."""
+        return frozenset(self.store.batches.taken())
+
+    def _look_for(self, batch: Batch) -> Batch | None:
+        """Whether the provider has a batch whose submit was not answered; None: it never was there, and costs nothing."""
+        api = self._api(batch.service)
+        try:
+            found = self.ask(
+                api.find([entry.custom_id for entry in batch.entries], batch.created, self._known()), False
+            )
+        except Undecided as undecided:
+            self.store.batches.mark(batch.id, "undecided")
+            raise Undecided(
+                f"batch {batch.id} may have been taken by {batch.provider}, and may cost money there: {undecided}. Look at "
+                f"its console, then say `enricher batches {batch.id} --taken ID` or `--dropped`"
+            ) from None
+        if found is None:
+            self.store.batches.drop(batch.id)
+            return None
+        self.store.batches.submitted(batch.id, found)
+        return next(one for one in self.store.batches.open(self.job_id) if one.id == batch.id)
+
+    def _await(self, batch: Batch) -> None:
+        api, wait_s = self._api(batch.service), min(FIRST_LOOK_S, self.poll_s)
+        assert batch.provider_id is not None  # noqa: S101  # it was taken
+        while not self.ask(api.state(batch.provider_id), False).ended:
+            self.tell(f"waiting for {batch.provider} to finish {batch.provider_id} ({len(batch.entries):,} analyses)")
+            self.stop.sleep(wait_s)
+            wait_s = min(2 * wait_s, self.poll_s)
+
+    def _collect(self, batch: Batch) -> dict[str, str]:
+        service, api = self.services[batch.service], self._api(batch.service)
+        assert batch.provider_id is not None  # noqa: S101  # it was taken
+        results: Iterable[BatchResult] = self.ask(api.results(batch.provider_id), False)
+        by_id = {result.custom_id: result for result in results}
+        without: dict[str, str] = {}
+        collected = []
+        for entry in batch.entries:
+            result = by_id.get(entry.custom_id) or BatchResult(entry.custom_id, None, "the batch has no answer to it")
+            one = _judged(service, entry, result, api.discount)
+            if one.remembered is None:
+                without[entry.key] = one.reason
+            collected.append(one)
+        self.store.batches.collect(batch.id, collected)
+        self.tell(f"{len(collected) - len(without):,} of {len(collected):,} analyses came back from {batch.provider}")
+        return without
+
+
+def _judged(service: Service, entry: BatchEntry, result: BatchResult, discount: float) -> Collected:
+    """One result as a usual answer, judged as such: what it took, and whether it is good."""
+    if result.body is None:
+        return Collected(entry.custom_id, None, None, 0, "free", result.reason)
+    response = Response(200, {"content-type": "application/json"}, result.body)
+    usage: Usage | None = None if service.usage is None else service.usage(response)
+    cost = entry.charge.price.of(entry.charge.most if usage is None else usage)
+    verdict, _ = judge(Request(service, "", kind=entry.kind), response)
+    paid = -int(-cost * discount // 1)
+    if isinstance(verdict, Accept):
+        return Collected(entry.custom_id, Remembered(200, result.body, verdict.missing), usage, paid, "settled")
+    return Collected(entry.custom_id, None, usage, paid, "settled", verdict.reason)
+
+
+def keys_of(requests: Iterable[Request]) -> dict[str, Request]:
+    """Requests by what their answers are known as; the same one once."""
+    return {key_of(request): request for request in requests}

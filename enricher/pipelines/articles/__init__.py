@@ -1,0 +1,1 @@
+"""Feeds and pages: their articles fetched, read and analysed."""

@@ -1,0 +1,259 @@
+"""What a person may name on the command line: addresses, and files that hold addresses.
+
+    https://…                 a feed, a page with a feed link, or an article: what comes back decides
+    a file of OPML            the feeds in it
+    a feed in a file          its entries are the articles
+    a CSV with a column url   articles (Pocket, Instapaper, Raindrop and others export such)
+    any other text            one address a line, as above; blank lines and what follows a # are passed over
+
+Rule 1: what a file is, is told from its beginning, never from its name.
+Rule 2: no line is lost. One that names nothing to fetch is `Wrong`, with its file, line and reason; a wrong address on the
+command line itself, or a file that can't be read, ends it before anything is asked.
+Rule 3: a password in an address is never repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+from ...errors import InputError
+from ..movies.delimited import DELIMITERS, Record, open_table
+from ..movies.text import NotAList, open_text
+from .addresses import absolute
+from .feeds import MOST_BYTES, NotAFeed, parse_feed, root_of
+from .opml import NotOpml, read_opml
+
+Kind = Literal["feed", "article", "either"]
+
+COMMAND_LINE = "command line"
+"""The `name` of what was named there; `line` is then its place, from 1."""
+
+_ADDRESS = re.compile(r"(?:https?|feed):", re.IGNORECASE)
+_FEED_SCHEME = re.compile(r"feed:(?://)?(?=https?:)", re.IGNORECASE)
+_SECRET = re.compile(r"//[^/\s]*@")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_COLUMNS = ("url", "link", "address", "articleurl", "permalink")  # of several, the first here that a row fills
+_HEAD_BYTES = 64 * 1024
+_CHUNK_BYTES = 1024 * 1024
+_MOST_TEXT_CHARS = 1_000  # of a wrong line: enough to find it by
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An address to ask for, as `absolute` writes it. In a file of OPML, `line` counts its feeds."""
+
+    kind: Kind
+    url: str
+    name: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A feed that lies in a file: `parse_feed(body, "")` reads it."""
+
+    name: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A line that names nothing to fetch: what stands there (without a password), and the reason in our own words."""
+
+    name: str
+    line: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that was named, in its order."""
+
+    given: tuple[Wanted | Local | Wrong, ...]
+
+
+def read_inputs(names: Sequence[str]) -> Inputs:
+    """What these names (addresses and files) stand for.
+
+    Raises InputError, one line that says what to do, if one of them is neither a valid address nor a file that can be read,
+    or if a file holds nothing of what is listed above.
+    """
+    given: list[Wanted | Local | Wrong] = []
+    for place, name in enumerate(names, 1):
+        if _ADDRESS.match(name):
+            asked = _asked("either", name, COMMAND_LINE, place)
+            if isinstance(asked, Wrong):
+                raise InputError(f"{_shown(asked.text)}: {asked.reason}")
+            given.append(asked)
+        else:
+            given += _read(name)
+    return Inputs(tuple(given))
+
+
+def content_digest(names: Sequence[str]) -> str:
+    """SHA-256 over what is named, in its order, in hex: addresses, base names of files and their contents.
+
+    Raises InputError if a file can't be read.
+    """
+    whole = hashlib.sha256()
+    for name in names:
+        if _ADDRESS.match(name):
+            whole.update(b"address\0" + name.encode("utf-8", "surrogatepass") + b"\0")
+            continue
+        contents = hashlib.sha256()
+        with _opened(name) as raw:
+            while chunk := raw.read(_CHUNK_BYTES):
+                contents.update(chunk)
+        # A digest of digests: where one file ends and the next begins changes it, too.
+        whole.update(b"file\0" + Path(name).name.encode("utf-8", "surrogatepass") + b"\0" + contents.digest())
+    return whole.hexdigest()
+
+
+# ── one file ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(path: str) -> Iterator[Wanted | Local | Wrong]:
+    name = _shown(Path(path).name)
+    with _opened(path) as raw:
+        start = (raw.read(_HEAD_BYTES) or b"").replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xfe\xff \t\r\n")
+        raw.seek(0)
+        if start[:1] in (b"<", b"{"):
+            yield from _document(_whole(raw, name), name)
+            return
+        try:
+            yield from _list(open_text(raw), name)
+        except NotAList as reason:
+            raise InputError(f"{name}: {reason}") from None
+
+
+def _whole(raw: io.FileIO, name: str) -> bytes:
+    with io.BufferedReader(raw) as whole:
+        body = whole.read(MOST_BYTES + 1)
+    if len(body) > MOST_BYTES:
+        raise InputError(f"{name}: the file is larger than {MOST_BYTES // 1024 // 1024} MB; split it")
+    return body
+
+
+def _document(body: bytes, name: str) -> Iterator[Wanted | Local | Wrong]:
+    """XML or JSON: OPML or a feed."""
+    if root_of(body) != "opml":
+        try:
+            parse_feed(body, "")
+        except NotAFeed as reason:
+            raise InputError(f"{name}: {reason}; name a feed, OPML, a list of addresses, or an address") from None
+        yield Local(name, body)
+        return
+    try:
+        feeds = read_opml(body)
+    except NotOpml as reason:
+        raise InputError(f"{name}: {reason}") from None
+    if not feeds:
+        raise InputError(f"{name}: the OPML names no feed (no outline has an xmlUrl)")
+    for place, (_, address) in enumerate(feeds, 1):
+        yield _asked("feed", address, name, place)
+
+
+def _list(lines: Iterator[str], name: str) -> Iterator[Wanted | Wrong]:
+    """A CSV, or one address a line: the first line that is no comment tells which."""
+    above: list[str] = []
+    for line in lines:
+        above.append(line)
+        if _said(line):
+            break
+    else:
+        raise NotAList("there is no address in the file; write one a line")
+    lines = chain(above, lines)
+    names_columns = any(_column_count(above[-1].split(each)) for each in DELIMITERS)
+    yield from _rows(lines, name) if names_columns else _addresses(lines, name)
+
+
+def _addresses(lines: Iterable[str], name: str) -> Iterator[Wanted | Wrong]:
+    for number, line in enumerate(lines, 1):
+        if text := _said(line):
+            yield _asked("either", text, name, number)
+
+
+def _said(line: str) -> str:
+    """What a line says beside its comment. A # within an address is no comment."""
+    return _COMMENT.sub("", line.strip().lstrip("\ufeff")).strip()
+
+
+def _rows(lines: Iterator[str], name: str) -> Iterator[Wanted | Wrong]:
+    try:
+        table = open_table(lines, _header)
+    except NotAList:
+        raise NotAList("the names of its columns can't be read; one of them is to be url") from None
+    columns = [at for wanted in _COLUMNS for at, found in enumerate(table.header) if _folded(found) == wanted]
+    for record in table.records:
+        cells = [record.cells[at].strip() for at in columns if at < len(record.cells)]
+        yield _asked("article", next(filter(None, cells), ""), name, record.line)
+
+
+def _header(records: Sequence[Record]) -> tuple[int, int] | None:
+    for at, record in enumerate(records):
+        if not record.cells[0].lstrip().startswith("#"):
+            known = _column_count(record.cells)
+            return (at, known) if known else None
+    return None
+
+
+def _column_count(cells: Iterable[str]) -> int:
+    """How many of these are names of the column that we look for."""
+    return sum(_folded(each) in _COLUMNS for each in cells)
+
+
+def _folded(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _asked(kind: Kind, text: str, name: str, line: int) -> Wanted | Wrong:
+    address = text
+    if text[:5].lower() == "feed:":  # what browsers hand to a reader of feeds
+        address = _FEED_SCHEME.sub("", text) if _FEED_SCHEME.match(text) else f"http:{text[5:]}"
+    try:
+        return Wanted(kind, absolute(address), name, line)
+    except ValueError as reason:  # its words are our own
+        return Wrong(name, line, _SECRET.sub("//…@", text)[:_MOST_TEXT_CHARS], str(reason))
+
+
+# ── the file itself ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[io.FileIO]:
+    """A file to read from. Raises InputError if it can't be opened, or ceases to be readable in the block."""
+    with _open(path) as raw:
+        try:
+            yield raw
+        except OSError:
+            raise InputError(f"{_shown(Path(path).name)}: the file can't be read to its end; check its disk") from None
+
+
+def _open(path: str) -> io.FileIO:
+    name = _shown(Path(path).name or path)
+    try:
+        if Path(path).is_dir():
+            raise InputError(f"{name}: this is a folder; give the files in it")
+        if Path(path).exists() and not Path(path).is_file():  # opening a pipe would wait for whoever writes to it
+            raise InputError(f"{name}: this is no ordinary file; save the list to a file first")
+        return io.FileIO(path)
+    except FileNotFoundError:
+        raise InputError(f"{_shown(path)}: there is no such file; an address begins with https:// or http://") from None
+    except PermissionError:
+        raise InputError(f"{name}: no permission to read the file; change its permissions") from None
+    except (OSError, ValueError):  # a name that is too long, or not a name at all
+        raise InputError(f"{name}: the file can't be opened; check its name") from None
+
+
+def _shown(text: str) -> str:
+    """A text as it can be printed on one line: what can't be becomes "?"."""
+    return "".join(letter if letter.isprintable() else "?" for letter in _SECRET.sub("//…@", text))

@@ -1,0 +1,135 @@
+"""What models cost: read from a file that a person can edit, with dates and tiers (`prices.yaml` says how).
+
+A file that can't be used is refused in one line that names the file and the place in it. Nothing is guessed: a model
+that is not listed has no price.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...errors import SettingError
+from ...model import Price
+
+BUNDLED = Path(__file__).with_name("prices.yaml")
+
+_DAY = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$", re.ASCII)
+_FIELDS = {"since", "in", "cached", "out", "above"}
+_PROVIDER_FIELDS = {"source", "checked", "batch", "models"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A price from a day on, for requests of more than `above` input tokens."""
+
+    since: date
+    above: int
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Tiers by provider and model, and what each provider's prices are multiplied by in a batch."""
+
+    tiers: Mapping[str, Mapping[str, tuple[Tier, ...]]]
+    discounts: Mapping[str, float]
+
+
+def load_prices(path: Path | None = None) -> Prices:
+    """The prices in a file, by default the one that comes along.
+
+    :raises SettingError: if it can't be read, or holds something else.
+    """
+    file = BUNDLED if path is None else path
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError:
+        raise SettingError(f"{file}: the prices can't be read; name a file that exists and may be read") from None
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
+        raise SettingError(f"{file}{line}: this is no YAML") from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that can't be is a ValueError, no UTF-8 as well
+        raise SettingError(f"{file}: this is no YAML, or holds a date that can't be") from None
+    return _Reader(file).prices(data)
+
+
+def price_of(prices: Prices, provider: str, model: str, on: date, prompt_tokens: int = 0) -> Price | None:
+    """What a model's tokens cost on a day, in a request of so many input tokens; None where that is not known.
+
+    A model's dated name ("…-20251001") costs what its plain one does, unless it is listed itself.
+    """
+    models = prices.tiers.get(provider, {})
+    held = [tier for tier in models.get(model) or models.get(_DAY.sub("", model), ()) if tier.since <= on]
+    if not held:
+        return None
+    newest = max(tier.since for tier in held)
+    fitting = [tier for tier in held if tier.since == newest and (tier.above == 0 or prompt_tokens > tier.above)]
+    return max(fitting, key=lambda tier: tier.above).price if fitting else None
+
+
+def discount_of(prices: Prices, provider: str) -> float:
+    """What a provider's prices are multiplied by in a batch; 1 where it says nothing."""
+    return prices.discounts.get(provider, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the data of one file. A place in it is named like `providers.openai.models.gpt-5.4-nano[0].in`."""
+
+    file: Path
+
+    def prices(self, data: Any) -> Prices:
+        providers = self._mapping(self._mapping(data, "", {"providers"}).get("providers"), "providers")
+        tiers, discounts = {}, {}
+        for name, told in providers.items():
+            place = f"providers.{name}"
+            fields = self._mapping(told, place, _PROVIDER_FIELDS)
+            discounts[name] = self._number(fields.get("batch", 1.0), f"{place}.batch")
+            models = self._mapping(fields.get("models"), f"{place}.models")
+            tiers[name] = {model: self._tiers(listed, f"{place}.models.{model}") for model, listed in models.items()}
+        return Prices(tiers, discounts)
+
+    def _tiers(self, listed: Any, place: str) -> tuple[Tier, ...]:
+        if not isinstance(listed, list) or not listed:
+            raise self._wrong(place, "a list of prices")
+        return tuple(self._tier(entry, f"{place}[{number}]") for number, entry in enumerate(listed))
+
+    def _tier(self, entry: Any, place: str) -> Tier:
+        fields = self._mapping(entry, place, _FIELDS)
+        since, above = fields.get("since"), fields.get("above", 0)
+        if type(since) is not date:
+            raise self._wrong(f"{place}.since", "a day like 2026-11-26")
+        if type(above) is not int or above < 0:
+            raise self._wrong(f"{place}.above", "a number of tokens")
+        fresh = self._nano(fields.get("in"), f"{place}.in")
+        cached = fresh if fields.get("cached") is None else self._nano(fields["cached"], f"{place}.cached")
+        return Tier(since, above, Price(fresh, self._nano(fields.get("out"), f"{place}.out"), cached))
+
+    def _nano(self, dollars_a_million: Any, place: str) -> float:
+        """Billionths of a dollar for one token."""
+        return round(self._number(dollars_a_million, place) * 1_000, 6)
+
+    def _number(self, value: Any, place: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+            raise self._wrong(place, "a number, not below 0")
+        return float(value)
+
+    def _mapping(self, value: Any, place: str, allowed: set[str] | None = None) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise self._wrong(place, "names with values")
+        for name in value:
+            if not isinstance(name, str):
+                raise self._wrong(place, "names that are texts; put the others into quotes")
+            if allowed is not None and name not in allowed:
+                raise self._wrong(f"{place}.{name}".lstrip("."), f"one of {', '.join(sorted(allowed))}")
+        return value
+
+    def _wrong(self, place: str, wanted: str) -> SettingError:
+        return SettingError(f"{self.file}: {place or 'the file'} must be {wanted}")

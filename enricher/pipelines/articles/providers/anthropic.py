@@ -1,0 +1,241 @@
+"""Anthropic's Messages API and its Message Batches.
+
+Sources: platform.claude.com/docs/en/api/messages, /build-with-claude/streaming, /structured-outputs, /api/rate-limits,
+/build-with-claude/batch-processing (checked 2026-11).
+
+* temperature, top_p and top_k are never sent: newer models answer 400.
+* A reply is its blocks of type "text", joined: the first block may be what the model thought.
+* All input is three numbers added: fresh, written to the cache, read from it.
+* Unknown events are ignored, `ping` may come at any time, `error` even after a 200.
+* A batch takes no metadata: one whose taking was not confirmed is known by its ids once it has ended, before that by
+  when it was made and how many requests it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ....model import (
+    BatchApi,
+    BatchResult,
+    BatchState,
+    Hints,
+    KeyPlace,
+    Request,
+    Response,
+    Usage,
+)
+from ..analysis import Prompt
+from .base import (
+    CLOCK_SLACK_S,
+    JSON_HEADERS,
+    MOST_PAGES,
+    Built,
+    Flow,
+    Here,
+    Provider,
+    Reply,
+    Stop,
+    checked_id,
+    count,
+    header_count,
+    hints_from,
+    json_lines,
+    mapping,
+    mappings,
+    now_s,
+    packed,
+    parsed,
+    rfc3339_s,
+    taken_id,
+    undecided,
+    unstreamed,
+)
+from .events import events
+
+_PATH = "/v1/messages"
+_BATCHES = "/v1/messages/batches"
+_HEADERS: Mapping[str, str] = {**JSON_HEADERS, "anthropic-version": "2023-06-01"}
+_STOPS: Mapping[str, Stop] = {
+    "end_turn": "end",
+    "stop_sequence": "end",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refusal",
+}
+
+
+def build(model: str, prompt: Prompt, stream: bool) -> Built:
+    """The request for an analysis."""
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": prompt.max_tokens,
+        "system": prompt.system,
+        "messages": [{"role": "user", "content": prompt.user}],
+    }
+    if prompt.schema is not None:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": prompt.schema}}
+    if stream:
+        body["stream"] = True
+    return Built(_PATH, _HEADERS, packed(body))
+
+
+def read(body: bytes, stream: bool) -> Reply:
+    """A whole reply. Raises ValueError where it is none."""
+    message = _joined(body) if stream else mapping(parsed(body))
+    if message.get("type") != "message":
+        raise ValueError("the reply is no message")
+    texts = [block.get("text") for block in mappings(message.get("content")) if block.get("type") == "text"]
+    text = "".join(text for text in texts if isinstance(text, str))
+    return Reply(text, _usage(message.get("usage")), _STOPS.get(str(message.get("stop_reason")), "other"))
+
+
+def _joined(body: bytes) -> Mapping[str, Any]:
+    """The message that a stream's events make up. Raises ValueError if its last event is missing."""
+    message: dict[str, Any] = {}
+    texts: list[str] = []
+    usage: dict[str, Any] = {}
+    for event in events(body):
+        data = mapping(parsed(event.data))
+        match data.get("type"):
+            case "message_start":
+                message.update(mapping(data, "message"))
+                usage.update(mapping(message, "usage"))
+            case "content_block_delta" if mapping(data, "delta").get("type") == "text_delta":
+                texts.append(str(mapping(data, "delta").get("text", "")))  # the blocks come one after the other
+            case "message_delta":
+                message["stop_reason"] = mapping(data, "delta").get("stop_reason")
+                usage.update({name: number for name, number in mapping(data, "usage").items() if number is not None})
+            case "message_stop":
+                return {**message, "content": [{"type": "text", "text": "".join(texts)}], "usage": usage}
+    raise ValueError("the stream has no end")
+
+
+def _usage(data: Any) -> Usage | None:
+    told = mapping(data)
+    fresh, out = count(told.get("input_tokens")), count(told.get("output_tokens"))
+    if fresh is None or out is None:
+        return None
+    written = count(told.get("cache_creation_input_tokens")) or 0
+    cached = count(told.get("cache_read_input_tokens")) or 0
+    return Usage(fresh + written + cached, out, cached)
+
+
+def place_key(key: str) -> KeyPlace:
+    """The key goes into a header of its own."""
+    return KeyPlace(headers={"x-api-key": key})
+
+
+def hints(response: Response, minute_s: float) -> Hints | None:
+    """The quota in the `anthropic-ratelimit-…` headers. What binds of the tokens is told as `tokens`, else in two parts."""
+    limits = [
+        header_count(response, f"anthropic-ratelimit-{kind}-limit")
+        for kind in ("tokens", "input-tokens", "output-tokens")
+    ]
+    both, *parts = limits
+    tokens = both if both is not None else min((part for part in parts if part is not None), default=None)
+    full_at = rfc3339_s(response.headers.get("anthropic-ratelimit-requests-reset"))
+    return hints_from(
+        header_count(response, "anthropic-ratelimit-requests-limit"),
+        tokens,
+        minute_s,
+        left=header_count(response, "anthropic-ratelimit-requests-remaining"),
+        full_in_s=None if full_at is None else max(0.0, full_at - now_s(response)),
+    )
+
+
+def count_deltas(piece: bytes) -> int:
+    """The pieces of text in a piece of a stream, some tokens each."""
+    return piece.count(b'"text_delta"')
+
+
+# ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def batch(here: Here) -> BatchApi:
+    """Message Batches: half the price, up to 24 hours; 100,000 requests at most, of which we use few."""
+
+    def asked(path: str, **more: Any) -> Request:
+        return Request(here(), path, kind="batch", headers=_HEADERS, **more)
+
+    def submit(requests: Sequence[tuple[str, Request]]) -> Flow[str]:
+        entries = [{"custom_id": name, "params": unstreamed(request)} for name, request in requests]
+        return taken_id((yield asked(_BATCHES, method="POST", body=packed({"requests": entries}), expects="bytes")))
+
+    def state(batch_id: str) -> Flow[BatchState]:
+        answer = yield asked(f"{_BATCHES}/{batch_id}")
+        return BatchState(mapping(answer.data).get("processing_status") == "ended")
+
+    def results(batch_id: str) -> Flow[list[BatchResult]]:
+        answer = yield asked(f"{_BATCHES}/{batch_id}/results", expects="bytes")
+        return [result for line in json_lines(answer.body) if (result := _result(line)) is not None]
+
+    def find(custom_ids: Sequence[str], since: float, known: Collection[str] = ()) -> Flow[str | None]:
+        wanted = set(custom_ids)
+        made = yield from _made_since(asked, since - CLOCK_SLACK_S)
+        listed = [(one, checked_id(one.get("id"))) for one in made if _size(one) == len(wanted)]
+        alike = [(one, batch_id) for one, batch_id in listed if batch_id is not None and batch_id not in known]
+        unended = []
+        for one, batch_id in alike:
+            if one.get("processing_status") != "ended":
+                unended.append(batch_id)
+            elif {result.custom_id for result in (yield from results(batch_id))} == wanted:
+                return batch_id
+        if len(unended) > 1:
+            raise undecided(f"{len(unended)} batches under way hold {len(wanted)} requests as ours does")
+        return unended[0] if unended else None
+
+    return BatchApi(submit, state, results, find)
+
+
+def _made_since(asked: Any, since: float) -> Flow[list[Mapping[str, Any]]]:
+    """The batches made since a moment (Unix time), newest first, as the API lists them."""
+    found: list[Mapping[str, Any]] = []
+    params = {"limit": "100"}
+    for _ in range(MOST_PAGES):
+        data = mapping((yield asked(_BATCHES, params=params)).data)
+        page = mappings(data.get("data"))
+        young = [one for one in page if (rfc3339_s(one.get("created_at")) or since) >= since]
+        found += young
+        last_id = data.get("last_id")
+        if not data.get("has_more") or len(young) < len(page) or not isinstance(last_id, str):
+            return found
+        params = {"limit": "100", "after_id": last_id}
+    raise undecided("the provider lists too many batches")
+
+
+def _size(listed: Mapping[str, Any]) -> int:
+    return sum(number for number in mapping(listed, "request_counts").values() if type(number) is int)
+
+
+_ENDS: Mapping[str, str] = {
+    "errored": "the API refused it in the batch",
+    "canceled": "the batch was cancelled before it",
+    "expired": "the batch expired before it",
+}
+
+
+def _result(line: Mapping[str, Any]) -> BatchResult | None:
+    custom_id, result = line.get("custom_id"), mapping(line, "result")
+    if not isinstance(custom_id, str):
+        return None
+    message = mapping(result, "message")
+    if result.get("type") == "succeeded" and message:
+        return BatchResult(custom_id, packed(message))
+    return BatchResult(custom_id, None, _ENDS.get(str(result.get("type")), "the batch holds no answer to it"))
+
+
+ANTHROPIC = Provider(
+    name="anthropic",
+    key_variable="ANTHROPIC_API_KEY",
+    base_url="https://api.anthropic.com",
+    default_model="claude-haiku-5-5",
+    build=build,
+    read=read,
+    place_key=place_key,
+    hints=hints,
+    count_deltas=count_deltas,
+    batch_path=_BATCHES,
+    batch=batch,
+)

@@ -1,0 +1,186 @@
+"""A provider becomes a `Service`: what its answers mean, and which requests are made of it.
+
+An analysis is judged before it is remembered: whole, not refused, not cut, and fitting our schema. What does not fit is
+asked for once more. Such an answer has been paid for all the same: its usage is told in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ....model import (
+    Accept,
+    Answer,
+    Charge,
+    Lifetime,
+    Price,
+    Refuse,
+    Request,
+    Response,
+    Retry,
+    Service,
+    Usage,
+    Verdict,
+    Window,
+)
+from ..analysis import Analysis, Article, Prompt, known_as, prompt_tokens, read_analysis
+from .base import Provider, is_stream
+
+ANALYSIS = "analysis"
+"""The kind of a request for an analysis: the one that is remembered. What a batch asks is of the kind "batch"."""
+
+LIFETIME_S = 30 * 86_400.0
+
+# What a thousand results of a batch, or the events of a long stream, stay well below.
+MOST_BYTES = 64 * 1024 * 1024
+
+REFUSED = "the model refused"
+_CUT = "the reply was cut: it is longer than max_tokens"
+_UNFIT = "the reply does not fit the schema"
+
+
+def service_of(
+    provider: Provider,
+    *,
+    base_url: str | None = None,
+    timeout_s: float = 60.0,
+    windows: tuple[Window, ...] = (),
+    token_windows: tuple[Window, ...] = (),
+    lifetime_s: float = LIFETIME_S,
+    minute_s: float = 60.0,
+) -> Service:
+    """A provider as a service.
+
+    `base_url` is where it is, with or without the `/v1` at its end. `windows` and `token_windows` hold until its headers
+    tell others. `minute_s` is what its API takes for a minute, seconds: a simulated one may be short.
+    """
+    made: list[Service] = []
+    lifetime = Lifetime(found_s=lifetime_s, missing_s=lifetime_s)
+    service = Service(
+        name=provider.name,
+        base_url=_address(base_url or provider.base_url),
+        windows=windows,
+        token_windows=token_windows,
+        place_key=provider.place_key,
+        classify=partial(classify, provider),
+        lifetimes={ANALYSIS: lifetime},
+        timeout_s=timeout_s,
+        max_bytes=MOST_BYTES,
+        hints=_hints(provider, minute_s),
+        usage=partial(usage_of, provider),
+        batch=None if provider.batch is None else provider.batch(lambda: made[0]),
+    )
+    made.append(service)
+    return service
+
+
+def _hints(provider: Provider, minute_s: float) -> Callable[[Response], Any]:
+    return lambda response: provider.hints(response, minute_s)
+
+
+def _address(base_url: str) -> str:
+    """An address without what our paths begin with: clients disagree about whose the `/v1` is."""
+    return base_url.rstrip("/").removesuffix("/v1")
+
+
+def classify(provider: Provider, request: Request, response: Response, data: Any) -> Verdict | None:
+    """What an answer means; None leaves it to the general rules."""
+    verdict = provider.judge(response, data)
+    if request.method == "POST" and request.path == provider.batch_path:
+        return _judge_hand_in(response, verdict)
+    if verdict is None and request.kind == ANALYSIS and 200 <= response.status < 300:
+        return _judge_reply(provider, response.body)
+    return verdict
+
+
+def _judge_hand_in(response: Response, verdict: Verdict | None) -> Verdict | None:
+    """A batch whose taking is in doubt must be looked for before it is handed in again: there is one attempt.
+
+    Only "too many requests" says for sure that it was not taken.
+    """
+    if response.status >= 500 and (verdict is None or isinstance(verdict, Retry)):
+        return Retry(f"HTTP {response.status}, so the batch may or may not be taken", attempts=1)
+    if isinstance(verdict, Retry) and not verdict.pause:
+        return replace(verdict, attempts=1)
+    return verdict
+
+
+def _judge_reply(provider: Provider, body: bytes) -> Verdict:
+    stream = is_stream(body)
+    try:
+        reply = provider.read(body, stream)
+    except ValueError:
+        return Retry("the stream broke off" if stream else "the reply is not whole")
+    if reply.stop == "refusal":
+        return Refuse(REFUSED)
+    if reply.stop == "length":
+        return Retry(_CUT, attempts=2)
+    try:
+        read_analysis(reply.text)
+    except ValueError:
+        return Retry(_UNFIT, attempts=2)
+    return Accept()
+
+
+def usage_of(provider: Provider, response: Response) -> Usage | None:
+    """What an answer took; None where it does not tell. A request that was refused or failed is not billed."""
+    if response.status >= 400:
+        return Usage()
+    try:
+        return provider.read(response.body, is_stream(response.body)).usage
+    except ValueError:
+        return None
+
+
+def analysis_request(
+    service: Service,
+    provider: Provider,
+    model: str,
+    article: Article,
+    prompt: Prompt,
+    *,
+    price: Price | None,
+    stream: bool,
+    later: bool = False,
+    replaceable: bool = False,
+) -> Request:
+    """The request for an article's analysis. Its prompt is `prompt_of` the article.
+
+    It reserves, and is charged at most, what its prompt takes by estimate and all that its answer may take. `price` None:
+    it costs nothing.
+    """
+    path, headers, body = provider.build(model, prompt, stream)
+    most = Usage(tokens_in=prompt_tokens(prompt), tokens_out=prompt.max_tokens)
+    # A simulated or a local model must not answer for the provider's own.
+    elsewhere = "" if service.base_url == provider.base_url else f" at {service.base_url}"
+    return Request(
+        service,
+        path,
+        kind=ANALYSIS,
+        method="POST",
+        body=body,
+        expects="bytes" if stream else "json",
+        headers=headers,
+        known_as=known_as(article, provider.name + elsewhere, model),
+        tokens=most.tokens_in + most.tokens_out,
+        stream=stream,
+        charge=None if price is None else Charge(provider.name, model, price, most),
+        later=later,
+        replaceable=replaceable,
+    )
+
+
+def reply_of(provider: Provider, answer: Answer) -> tuple[Analysis, Usage | None]:
+    """The analysis in an answer, and what it took. A batch answers with one object even where a stream was asked for.
+
+    :raises ValueError: in our own words, if it holds none. An answer that `classify` accepted always does.
+    """
+    reply = provider.read(answer.body, is_stream(answer.body))
+    if reply.stop == "refusal":
+        raise ValueError(REFUSED)
+    if reply.stop == "length":
+        raise ValueError(_CUT)
+    return read_analysis(reply.text), reply.usage

@@ -1,0 +1,159 @@
+"""One article: its page, its main text, its analysis, its record.
+
+    robots.txt ─▶ page ─▶ Compute(extract) ─▶ analysis: one provider after the other ─▶ record
+                                               └─ `local` is a Compute too: no key, no network
+
+A provider that is exhausted, refuses or is down is followed by the next one of `analysts`; a refused key ends the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...errors import ExchangeError
+from ...model import Compute, Conclusion, Failed, Found, Item, Recipe, Request
+from .addresses import canonical
+from .analysis import Analysis, Article
+from .extraction import Extracted, extract, refusal
+from .fetching import Fetched, Fetcher
+
+COLUMNS = (
+    *("url", "canonical_url", "feed", "title", "author", "published", "site", "language", "word_count", "text"),
+    *("summary", "key_findings", "method", "topics", "takeaway"),
+    *("provider", "model", "tokens_in", "tokens_out", "cost_usd"),
+)
+
+Flow = Generator[Request | Compute, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A page's article, and how many words it has."""
+
+    article: Article
+    word_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """An analysis, who made it, and what that took: `cost_usd` in dollars."""
+
+    analysis: Analysis
+    provider: str
+    model: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+
+
+class Analyst(Protocol):
+    """Who can analyse an article."""
+
+    @property
+    def name(self) -> str:
+        """Who, and by what model."""
+        ...
+
+    def analyse(self, article: Article, *, replaceable: bool) -> Generator[Request | Compute, Any, Analysed | Failed]:
+        """A flow that asks for it. `replaceable`: another one is asked where this one can't."""
+        ...
+
+
+def article_recipe(fetcher: Fetcher, analysts: Sequence[Analyst], *, extract_within_s: float = 30.0) -> Recipe:
+    """The recipe of an article. Reads the item's fields `url`, `feed`, `title`, `author`, `published`.
+
+    Concludes Found, or Failed with the reason. What the feed says of title, author and date stands before what the page
+    says. A page whose text takes longer than `extract_within_s` fails.
+    """
+
+    def recipe(item: Item) -> Generator[Request | Compute, Any, Conclusion]:
+        content = yield from content_of(fetcher, item.fields, extract_within_s)
+        if isinstance(content, Failed):
+            return content
+        analysed: Analysed | Failed = yield from _analysed(content.article, analysts)
+        if isinstance(analysed, Failed):
+            return analysed
+        return Found(_record(item.fields, content, analysed))
+
+    return recipe
+
+
+def content_of(
+    fetcher: Fetcher, fields: Mapping[str, Any], within_s: float = 30.0
+) -> Generator[Request | Compute, Any, Content | Failed]:
+    """The page at the field `url`, its main text and what is known of it."""
+    fetched: Fetched | Failed = yield from fetcher.fetch(fields["url"], "page")
+    if isinstance(fetched, Failed):
+        return fetched
+    extracted = yield from _extracted(fetched, within_s)
+    if isinstance(extracted, Failed):
+        return extracted
+    article = Article(
+        url=fetched.url,
+        title=fields.get("title") or extracted.title or "",
+        author=fields.get("author") or extracted.author or "",
+        published=fields.get("published") or extracted.published or "",
+        site=extracted.site or "",
+        language=extracted.language or "",
+        text=extracted.text,
+    )
+    return Content(article, extracted.word_count)
+
+
+def _extracted(fetched: Fetched, within_s: float) -> Generator[Compute, Any, Extracted | Failed]:
+    reason = refusal(fetched.content_type, fetched.body)
+    if reason is not None:
+        return Failed(reason)
+    work = Compute(extract, (fetched.body, fetched.url, fetched.content_type), timeout_s=within_s)
+    try:
+        extracted: Extracted = yield work
+    except TimeoutError:
+        return Failed(f"its text could not be extracted within {within_s:g} s")
+    except Exception:  # noqa: BLE001  # a page may end the process that reads it: it fails, and no other does
+        return Failed("its text could not be extracted")
+    return extracted if extracted.reason is None else Failed(extracted.reason)
+
+
+def _analysed(article: Article, analysts: Sequence[Analyst]) -> Generator[Request | Compute, Any, Analysed | Failed]:
+    """By the first of the analysts that can.
+
+    :raises ExchangeError: of the last one.
+    """
+    *others, last = analysts
+    for analyst in others:
+        try:
+            analysed = yield from analyst.analyse(article, replaceable=True)
+        except ExchangeError:
+            continue
+        if not isinstance(analysed, Failed):
+            return analysed
+    return (yield from last.analyse(article, replaceable=False))
+
+
+def _record(fields: Mapping[str, Any], content: Content, analysed: Analysed) -> dict[str, Any]:
+    """The columns of an article."""
+    article, analysis = content.article, analysed.analysis
+    return {
+        "url": fields["url"],
+        "canonical_url": canonical(article.url),
+        "feed": fields.get("feed"),
+        "title": analysis.title or article.title,
+        "author": article.author or None,
+        "published": article.published or None,
+        "site": article.site or None,
+        "language": article.language or None,
+        "word_count": content.word_count,
+        "text": article.text,
+        "summary": analysis.summary,
+        "key_findings": list(analysis.key_findings),
+        "method": analysis.method,
+        "topics": list(analysis.topics),
+        "takeaway": analysis.takeaway,
+        "provider": analysed.provider,
+        "model": analysed.model,
+        "tokens_in": analysed.tokens_in,
+        "tokens_out": analysed.tokens_out,
+        "cost_usd": analysed.cost_usd,
+    }

@@ -1,0 +1,146 @@
+"""What an LLM API admits in a minute, and what it puts on the bill. Pure: time is an argument.
+
+An allowance has two strict sliding windows. A request counts from its arrival; its tokens are reserved then, what goes in
+by its length and what may come out by its max_tokens, and corrected to what it really took when its answer is made. A
+request that is refused uses up nothing.
+
+The account holds one entry for each call that was paid, whatever became of its answer: a stream that broke and a client that
+went away are paid for what had been produced by then. An answer with an error status costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(slots=True)
+class Lease:
+    """The tokens that one request holds of its window."""
+
+    at: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Not admitted: what is used up, and for how long."""
+
+    what: Literal["requests", "tokens"]
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How much is left, and in how many seconds all of it will be again."""
+
+    limit: int
+    left: int
+    full_in_s: float
+
+
+class Allowance:
+    """At most `requests` requests and `tokens` tokens in any `minute_s` seconds."""
+
+    def __init__(self, requests: int, tokens: int, minute_s: float) -> None:
+        self.requests, self.tokens, self.minute_s = requests, tokens, minute_s
+        self._held: deque[Lease] = deque()
+        self._sum = 0
+        self.spent: list[Lease] = []
+
+    def ask(self, now: float, tokens: int) -> Lease | Over:
+        """Admit a request that reserves so many tokens, or say what it is over."""
+        self._forget(now)
+        if len(self._held) >= self.requests:
+            return Over("requests", self.minute_s - (now - self._held[0].at))
+        if self._sum + tokens > self.tokens:
+            return Over("tokens", self._room_in_s(now, tokens))
+        lease = Lease(now, tokens)
+        self._held.append(lease)
+        self._sum += tokens
+        self.spent.append(lease)
+        return lease
+
+    def correct(self, lease: Lease, now: float, tokens: int) -> None:
+        """A request really took so many tokens."""
+        self._forget(now)
+        if self._held and lease.at >= self._held[0].at:
+            self._sum += tokens - lease.tokens
+        lease.tokens = tokens
+
+    def left(self, now: float) -> tuple[Left, Left]:
+        """What is left of the requests and of the tokens."""
+        self._forget(now)
+        full_in_s = self._held[-1].at + self.minute_s - now if self._held else 0.0
+        return (
+            Left(self.requests, max(self.requests - len(self._held), 0), full_in_s),
+            Left(self.tokens, max(self.tokens - self._sum, 0), full_in_s),
+        )
+
+    def used(self) -> float | None:
+        """The share of the token limit that was used, 1 being all, as `tally.used_share` reckons it for requests."""
+        total = sum(lease.tokens for lease in self.spent)
+        span_s = self.spent[-1].at - self.spent[0].at if self.spent else 0.0
+        if total <= self.tokens or span_s <= 0:
+            return None
+        return (total - self.tokens) / self.tokens * self.minute_s / span_s
+
+    def _forget(self, now: float) -> None:
+        while self._held and now - self._held[0].at >= self.minute_s:
+            self._sum -= self._held.popleft().tokens
+
+    def _room_in_s(self, now: float, tokens: int) -> float:
+        missing = self._sum + tokens - self.tokens
+        for lease in self._held:
+            missing -= lease.tokens
+            if missing <= 0:
+                return self.minute_s - (now - lease.at)
+        return self.minute_s  # it asks for more than there ever is
+
+
+Ending = Literal["complete", "max_tokens", "refusal", "invalid", "broken", "abandoned", "lost"]
+"""How a paid call ended: an answer (complete, cut short by max_tokens, refused, none that is valid), a stream that broke
+or carried an error, a client that went away, an answer that was lost or spoilt on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """One paid call. `article` is a hash of the article (`analyst.Reading`), `price_share` 0.5 in a batch."""
+
+    id: str
+    provider: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cached: int
+    batch: bool
+    price_share: float
+    ended: Ending
+    article: str
+    custom_id: str | None = None
+
+
+@dataclass(slots=True)
+class Account:
+    """All that was paid since the start or the last reset."""
+
+    paid: list[Paid] = field(default_factory=list)
+
+    def report(self) -> dict[str, Any]:
+        """The entries in the order of payment, and their sums by provider."""
+        return {"calls": [asdict(paid) for paid in self.paid], "totals": _totals(self.paid)}
+
+
+def _totals(paid: Iterable[Paid]) -> Mapping[str, Mapping[str, int]]:
+    totals: dict[str, dict[str, int]] = {}
+    for each in paid:
+        sums = totals.setdefault(
+            each.provider, dict.fromkeys(("calls", "batched", "tokens_in", "tokens_out", "cached"), 0)
+        )
+        sums["calls"] += 1
+        sums["batched"] += each.batch
+        for name in ("tokens_in", "tokens_out", "cached"):
+            sums[name] += getattr(each, name)
+    return dict(sorted(totals.items()))
