@@ -1,7 +1,8 @@
 """One client process: `python -m benchmarks.client`. Does one task as one subject, and tells what it cost.
 
-Standard input brings one line of JSON: the subject, its task, the core to stay on. Standard output gets one line back.
-All that the subject needs is imported before the clock starts; what it needs then is its own work. The pipe of the
+Standard input brings one line of JSON: the subject, its task, the cores to stay on. Standard output gets one line back.
+All that the subject needs is imported before the clock starts, and processes that it works with are begun; what it needs
+then is its own work. The pipe of the
 standard input stays open: when the parent is gone, however it went, this process ends too.
 """
 
@@ -20,15 +21,15 @@ from typing import Any
 
 from .machine import peak_mib, pin
 from .runs import MOST_STAMPS, TICK_S
-from .task import Clock, Facts, Task, truth
+from .task import Clock, Facts, Task, truth_of
 
 
 def main() -> None:
     """Be a client."""
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    if order["core"] is not None:
-        pin(order["core"])
+    if order["cores"]:
+        pin(*order["cores"])
     told = json.dumps(measure(order["subject"], Task(**order["task"]), order["stop_after"], order["slowed"]))
     sys.stdout.write(told + "\n")
 
@@ -44,17 +45,15 @@ def measure(subject: str, task: Task, stop_after: int | None = None, slowed: flo
     """Do the task in this process; what it took, and whether the table is right. `slowed`: by this share, on purpose."""
     from . import subjects
 
-    client, read = subjects.load(subject)
-    if stop_after is not None:
-        client = subjects.stopping(subject, stop_after)
-    clock = Clock()
-    gc.collect()  # what the imports left behind is not the subject's
-    import_mib = peak_mib()
-    began_at, began_cpu_s = time.monotonic(), time.process_time()
-    client(task, clock)
-    if slowed:
-        time.sleep(slowed * (time.monotonic() - began_at))
-    wall_s, cpu_s = time.monotonic() - began_at, time.process_time() - began_cpu_s
+    with subjects.opened(subject, task, stop_after) as (client, read):
+        clock = Clock()
+        gc.collect()  # what the imports left behind is not the subject's
+        import_mib = peak_mib()
+        began_at, began_cpu_s = time.monotonic(), time.process_time()
+        client(task, clock)
+        if slowed:
+            time.sleep(slowed * (time.monotonic() - began_at))
+        wall_s, cpu_s = time.monotonic() - began_at, time.process_time() - began_cpu_s
     told = {"began_at": began_at, "wall_s": wall_s, "cpu_s": cpu_s, "peak_mib": peak_mib(), "import_mib": import_mib}
     return told | _judge(task, list(read(task))) | _times(clock.stamps, began_at) | {"export": subjects.export(task)}
 
@@ -67,7 +66,7 @@ def _judge(task: Task, found: Sequence[Facts]) -> dict[str, Any]:
         wrong += facts.key in by_key
         by_key[facts.key] = facts
     digest = hashlib.sha256()
-    for true in truth(task.kind, task.items):
+    for true in truth_of(task):
         given = by_key.pop(true.key, None)
         wrong += given != true
         digest.update(repr(given).encode())

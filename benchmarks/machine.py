@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 LIBRARIES = (
-    *("aiohttp", "requests", "urllib3", "peewee", "cachetools"),
+    *("aiohttp", "requests", "urllib3", "peewee", "cachetools", "trafilatura", "lxml"),
     *("aiolimiter", "httpx", "ratelimit", "requests-futures", "scrapy"),
 )
 FOREIGN_CORES = 0.1
@@ -37,10 +37,10 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
-def pin(core: int) -> None:
-    """Keep this process on one processor, where the system can."""
+def pin(*cores: int) -> None:
+    """Keep this process, and what it starts, on these processors, where the system can."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, cores)
 
 
 @contextmanager

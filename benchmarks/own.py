@@ -7,11 +7,12 @@ particular to a mode.
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import functools
 import hashlib
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -34,23 +35,39 @@ from enricher import (
     plan,
     write_export,
 )
+from enricher.processes import Processes
 from enricher.simulator.behaviour import Quota
 
-from .task import KEY, LANGUAGE, LIST, TIMEOUT_S, Client, Clock, Facts, Task, read_list, thing_params
+from .task import KEY, LANGUAGE, LIST, TIMEOUT_S, Clock, Facts, Task, read_list, thing_params
 
 OUT = "out.csv"
 DB = "enricher.db"
 MONTH_S = 30 * 86_400.0
 
 
-def client(mode: Any) -> Client:
-    """The client of one of our modes."""
-    return functools.partial(work, mode)
+def processes_of(task: Task) -> AbstractContextManager[Processes | None]:
+    """The processes that a task needs, warm for the length of the block; None where it needs none."""
+    if task.kind != "articles":
+        return contextlib.nullcontext()
+    from . import articles  # what it imports is no part of a run over films
+
+    return articles.warm_processes()
 
 
-def work(mode: Any, task: Task, clock: Clock, stop_after: int | None = None) -> None:
-    """Do the task. `stop_after`: stop when so many items are done, as a person who presses Ctrl-C would."""
-    folder, pipeline, stop = Path(task.folder), pipeline_of(task), Stop()
+def work(
+    mode: Any,
+    task: Task,
+    clock: Clock,
+    *,
+    stop_after: int | None = None,
+    stream: bool = True,
+    processes: Processes | None = None,
+) -> None:
+    """Do the task. `stop_after`: stop when so many items are done, as a person who presses Ctrl-C would.
+
+    `stream` and `processes` are for articles: analyses come in pieces, and what extracts is there already.
+    """
+    folder, pipeline, stop = Path(task.folder), pipeline_of(task, stream=stream), Stop()
     read = pipeline.read
     assert read is not None
     with Store(folder / DB) as store:
@@ -63,6 +80,7 @@ def work(mode: Any, task: Task, clock: Clock, stop_after: int | None = None) -> 
             store=store,
             chance=lambda: 0.5,  # a back-off that is drawn would be noise between a mode and its control
             observe=lambda one: clock.add(one.ready_at, one.granted_at, one.sent_at, one.done_at),
+            processes=processes,
         ) as engine:
             tally = Tally()
             if stop_after is not None:
@@ -96,15 +114,21 @@ def read(task: Task) -> Iterator[Facts]:
                 continue
             if task.kind == "films":
                 yield Facts(row["tmdb_id"], row["title"], row["imdb_id"], row["runtime_min"])
-            else:
+            elif task.kind == "things":
                 yield Facts(row["thing"])
+            elif row["text"] and row["summary"]:
+                yield Facts(row["url"], row["title"])
 
 
 # ── pipelines ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def pipeline_of(task: Task) -> Pipeline:
-    """Films as they ship; things as a user would write them."""
+def pipeline_of(task: Task, *, stream: bool = True) -> Pipeline:
+    """Films and articles as they ship; things as a user would write them."""
+    if task.kind == "articles":
+        from . import articles
+
+        return articles.pipeline_of(task, stream=stream)
     windows = windows_of(task.quota)
     if task.kind == "films":
         return movies(task.base_url, language=LANGUAGE, windows=windows, timeout_s=TIMEOUT_S)

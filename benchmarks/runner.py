@@ -1,9 +1,10 @@
 """Rounds: every subject once, each in a fresh process of its own, against one simulated API in another.
 
-The API keeps to one core, the clients to another; where there is only one, they share it and the report says so. A round
-has a seed, so that all its subjects meet the same latencies and faults and the next round others. The order is reversed
-every round: what drifts, drifts for all. A subject that takes five times as long as `threaded` runs in every fifth round
-and in the last one only.
+The API keeps to one core, the clients to another; where there is only one, they share it and the report says so. A
+client that works with processes of its own uses all: two of them and itself do not fit on one. A round has a seed, so
+that all its subjects meet the same latencies and faults and the next round others. The order is reversed every round:
+what drifts, drifts for all. A subject that takes five times as long as `threaded` runs in every fifth round and in the
+last one only.
 
 Before the first round the first subject runs once, for the caches of the system; it does not count. A measurement during
 which other programs used more than a tenth of a core is done again, at most twice, and the raw data keeps all of them.
@@ -14,7 +15,6 @@ when the pipe to their standard input closes, even after kill -9 of this process
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
@@ -31,13 +31,12 @@ from typing import Any
 
 from enricher.simulator.behaviour import Behaviour
 from enricher.simulator.behaviour import Quota as StrictQuota
-from enricher.simulator.process import Simulator, running_simulator
 
-from . import machine, subjects
-from .bounds import Strict, Work, bound_s, ideal_s
+from . import apis, machine, subjects
+from .apis import Api, Least
 from .runs import MOST_STAMPS, TICK_S, Measurement, Percentiles, Run, Stamps
 from .scenarios import Scenario
-from .task import LIST, Task, requests_of, write_list
+from .task import LIST, Task
 from .verdicts import MARGIN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -218,9 +217,9 @@ class _World:
     """The API, a folder, and where things are kept while a scenario runs."""
 
     scenario: Scenario
-    api: Simulator
+    api: Api
     folder: Path
-    client_core: int | None
+    client_cores: tuple[int, ...]
     slowed: Mapping[str, float]
     templates: dict[int, Path] = field(default_factory=dict)
 
@@ -228,39 +227,33 @@ class _World:
     @contextmanager
     def open(cls, scenario: Scenario, slowed: Mapping[str, float]) -> Iterator[_World]:
         cores = machine.cores()
-        behaviour = Behaviour.of(
-            films=max(point.items for point in scenario.points),
-            details_bytes=scenario.item_bytes if scenario.kind == "films" else None,
-            cpu=cores[0] if len(cores) > 1 else None,
-        )
+        first = cores[0] if len(cores) > 1 else None
         with (
-            machine.pinned(cores[0] if len(cores) > 1 else None),
+            machine.pinned(first),
             tempfile.TemporaryDirectory(prefix="enricher-bench-") as name,
-            running_simulator(behaviour) as api,
+            apis.opened(scenario, first) as api,
         ):
-            yield cls(scenario, api, Path(name), cores[-1] if len(cores) > 1 else None, slowed)
+            yield cls(scenario, api, Path(name), tuple(cores if scenario.kind == "articles" else cores[-1:]), slowed)
 
     def measure(self, name: str, at: int, number: int, order: int, seed: int) -> Measurement:
         """One client, one measurement."""
         point = self.scenario.points[at]
         facts = Measurement(at, number, order, seed, name)
-        quota = "" if point.quota == "none" else point.quota
         folder = self._prepared(at)
         ours = [os.getpid(), self.api.pid]  # of ours come the children, once they are over
         try:
-            self.api.control(latency=point.latency, faults=point.faults, quota=quota, seed=seed)
-            self.api.reset()
+            self.api.behave(point, seed)
             before = machine.Load.now(ours)
             told = self._client(name, at, folder)
             after = machine.Load.now(ours)
-            stats = self.api.stats(detail=True, moments=bool(quota))
+            stats = self.api.stats(moments=point.quota != "none")
         finally:
             shutil.rmtree(folder)
-        behaviour = Behaviour.of(latency=point.latency, faults=point.faults, seed=seed)
-        work, unknown = self._work(name, at, behaviour, set(stats["requests_by_identity"]))
-        facts = _counted(facts, stats, work, fresh=self.scenario.state == "fresh")
-        if "problem" in told or unknown:
-            return replace(facts, problem=told.get("problem") or f"it asked what nobody needs: {unknown[0]}")
+        slots = 1 if name == "sequential" else point.slots
+        least = self.api.least(point, seed, slots, set(stats["requests_by_identity"]))
+        facts = _counted(facts, stats, least, fresh=self.scenario.state == "fresh")
+        if "problem" in told or least.needless:
+            return replace(facts, problem=told.get("problem") or f"it asked what nobody needs: {least.needless[0]}")
         foreign = machine.foreign_cores(before, after) if after.at - before.at >= LEAST_FOREIGN_S else None
         return _told(facts, told, stats, foreign)
 
@@ -276,7 +269,7 @@ class _World:
         order = {
             "subject": name,
             "task": asdict(task),
-            "core": self.client_core,
+            "cores": self.client_cores,
             "stop_after": stop_after,
             "slowed": self.slowed.get(name, 0.0),
         }
@@ -318,44 +311,20 @@ class _World:
         if at in self.templates:
             shutil.copytree(self.templates[at], folder, dirs_exist_ok=True)
         note = "again" if self.scenario.state == "warm" else ""
-        write_list(self.scenario.kind, folder / LIST, self.scenario.points[at].items, note=note)
+        self.api.write(folder / LIST, self.scenario.points[at].items, note)
         return folder
 
     def _template(self, at: int) -> Path:
         """What `threaded` leaves behind when it has done everything, or was stopped half-way."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        items = self.scenario.points[at].items
-        write_list(self.scenario.kind, folder / LIST, items)
+        point = self.scenario.points[at]
+        self.api.write(folder / LIST, point.items)
         half = self.scenario.state == "half"
-        self.api.control(latency="20ms" if half else "0", faults="", quota="")
-        told = self._client("threaded", at, folder, stop_after=items // 2 if half else None)
+        self.api.behave(replace(point, latency="20ms" if half else "0", faults="", quota="none"), 0)
+        told = self._client("threaded", at, folder, stop_after=point.items // 2 if half else None)
         if "problem" in told:
             raise RuntimeError(f"could not prepare {self.scenario.name}: {told['problem']}")
         return folder
-
-    def _work(self, name: str, at: int, behaviour: Behaviour, seen: set[str]) -> tuple[Work, list[str]]:
-        """What the API was asked for, as the bounds need it, and what it should not have been asked for.
-
-        What was known before costs nobody anything. An attempt that fails takes its latency, and is followed by another.
-        """
-        point = self.scenario.points[at]
-        rows = list(requests_of(self.scenario.kind, point.items, self.scenario.item_bytes))
-        records = [tuple(one_s for one in row if one in seen for one_s in _attempts_s(behaviour, one)) for row in rows]
-        quotas = []
-        if point.quota != "none":
-            parsed = StrictQuota.parse(point.quota)
-            quotas.append(Strict(parsed.limit, parsed.period_s))
-        work = Work(list(filter(None, records)), 1 if name == "sequential" else point.slots, quotas)
-        return work, sorted(seen.difference(*rows))
-
-
-def _attempts_s(behaviour: Behaviour, request: str) -> Iterator[float]:
-    """The latencies of a request's attempts, up to the one that is answered well."""
-    latency_s = behaviour.latency_s(request)
-    for attempt in itertools.count(1):
-        yield latency_s
-        if behaviour.fault(request, attempt) is None:
-            return
 
 
 def _outputs(child: subprocess.Popen[str], patience_s: float) -> tuple[str, str]:
@@ -387,17 +356,17 @@ def _least_s(scenario: Scenario, at: int, slots: int) -> float:
     return max(requests * mean_s / slots, quota_s, cost_s)
 
 
-def _counted(facts: Measurement, stats: dict[str, Any], work: Work, *, fresh: bool) -> Measurement:
-    """What the API counted, and what its latencies allow."""
+def _counted(facts: Measurement, stats: dict[str, Any], least: Least, *, fresh: bool) -> Measurement:
+    """What the API counted, and what is possible."""
     quotas = stats["quotas"]
     moments = stats.get("moments", [])
     ticks = tuple(round((moment - moments[0]) / TICK_S) for moment in moments[:MOST_STAMPS])
     return replace(
         facts,
-        bound_s=bound_s(work) if work.records else 0.0,
-        ideal_s=ideal_s(work),
+        bound_s=least.bound_s,
+        ideal_s=least.ideal_s,
         requests=stats["arrivals"],
-        expected=work.requests if fresh else None,
+        expected=least.requests if fresh else None,
         late_ms=1000 * stats["late_sum_s"] / max(1, stats["answered"]),
         connections=stats["connections_opened"],
         most_in_flight=stats["most_in_flight"],

@@ -36,7 +36,7 @@ MOST_STAMPS = 2_000
 TICK_S = 1e-4
 """The unit of stamps, seconds."""
 
-Kind = Literal["films", "things"]
+Kind = Literal["films", "things", "articles"]
 
 
 class UnreadableRun(Exception):
@@ -45,7 +45,10 @@ class UnreadableRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What every subject meets: so many items, so many slots, an API that behaves so (texts as `enricher simulate` takes)."""
+    """What every subject meets: so many items, so many slots, an API that behaves so (texts as `enricher simulate` takes).
+
+    `latency` is that of every request; of articles that of an analysis.
+    """
 
     name: str
     items: int
@@ -94,12 +97,14 @@ class Measurement:
     point, round, order, seed    where it belongs: index of the point, round from 0, place in its round, the API's seed
     subject                      name of the subject
     wall_s                       from the first line of work until all is stored; interpreter, imports and export apart
-    bound_s, ideal_s             of this round's latencies, failed attempts included, slots and quota (`bounds`)
+    bound_s, ideal_s             of this round's latencies, failed attempts included, slots and quota (`bounds`); of articles
+                                 with their extraction (`apis`)
     expected                     how many requests it takes, failed attempts included; None where it depends
-    cpu_s                        user and system time of the client for the work
-    peak_mib, import_mib         VmHWM at the end, and before the work when all was imported
+    cpu_s                        user and system time of the client for the work, that of its processes apart
+    peak_mib, import_mib         VmHWM of the client alone at the end, and before the work when all was imported
     requests, connections, most_in_flight, rejected, faults
-                                 counted at the API; `rejected` are 429s of its quota, `faults` those it was told to make
+                                 counted at the API; `rejected` are 429s of its quota, `faults` those it was told to make; of
+                                 articles `connections` and `most_in_flight` are the most at any host
     fullest, quota_used          of the API's strict window: the most arrivals in any, and the share used
     wrong                        rows of the output that are not what the API knows, lost ones included
     output                       sha256 of the output's facts

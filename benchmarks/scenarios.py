@@ -1,7 +1,8 @@
 """What is measured, and what it means in life. A scenario is a value: points, who runs there, how often.
 
 Latencies, quotas and faults are texts as `enricher simulate` takes them. `rounds` is the default; `--quick` halves it.
-Real answers have a size: the details of a film 35 KB, a page of an article 20 KB.
+Real answers have a size: the details of a film 35 KB, a page of an article 20 KB. Of articles, a latency is that of an
+analysis; their pages have one and sizes of their own (`apis`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal
 from enricher.simulator.behaviour import Latency, Quota
 
 from .runs import Kind, Point
-from .subjects import CONTROL
+from .subjects import CONTROL, WHOLE
 
 DETAILS_BYTES = 35_000
 PAGE_BYTES = 20_000
@@ -99,6 +100,17 @@ ALL = (
     ),
     Scenario(
         "articles-sweep",
+        "Articles from page to analysis, few or many, one worker or eight: a page takes 0.2 s, its analysis 3.5 s, in pieces"
+        " or whole.",
+        "articles",
+        _sweep("3.5s"),
+        subjects=(*WITH_CONTROL, *WHOLE),
+        elsewhere=("threaded", "async"),
+        elsewhere_rounds=1,
+        time_scale=0.1,
+    ),
+    Scenario(
+        "articles-plain",
         "Articles of which each takes 3.5 s to be analysed, few or many, with one worker or eight.",
         "things",
         _sweep("3.5s"),

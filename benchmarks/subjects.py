@@ -1,9 +1,14 @@
-"""Who is measured: our three modes, one of them twice as a control, and what people use today."""
+"""Who is measured: our three modes, one of them twice as a control, and what people use today.
+
+Of articles two modes are measured with their analyses whole besides: otherwise those come in pieces.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import baselines
@@ -11,12 +16,15 @@ from .runs import Subject
 from .task import Client, Reader, Task
 
 CONTROL = "threaded-again"
+WHOLE = {"threaded-whole": "threaded", "async-whole": "async"}
+"""Name → the mode that it is, with analyses whole."""
 
 OURS = {
     "threaded": Subject("threaded", ours=True, about="our threads over one pooled session"),
     CONTROL: Subject(CONTROL, ours=True, about="threaded once more: the control", control_of="threaded"),
     "async": Subject("async", ours=True, about="our tasks on one event loop"),
     "sequential": Subject("sequential", ours=True, about="ours, one after the other"),
+    **{name: Subject(name, ours=True, about=f"{mode}, each analysis whole") for name, mode in WHOLE.items()},
 }
 NAMES = (*OURS, *baselines.NAMES)
 
@@ -34,20 +42,23 @@ def missing(name: str) -> str:
     return "" if name in OURS else baselines.available(name)
 
 
-def load(name: str) -> tuple[Client, Reader]:
-    """A subject's client and reader, with all that it needs imported."""
-    if name in OURS:
-        from . import own
+@contextmanager
+def opened(name: str, task: Task, stop_after: int | None = None) -> Iterator[tuple[Client, Reader]]:
+    """A subject's client and reader, with all that it needs imported and begun, and ended after the block.
 
-        return own.client(OURS[name].control_of or name), own.read
-    return baselines.load(name).work, baselines.read
-
-
-def stopping(name: str, done: int) -> Client:
-    """One of our modes that stops when so many items are done."""
+    `stop_after`: one of our modes stops when so many items are done.
+    """
+    if name not in OURS:
+        yield baselines.load(name).work, baselines.read
+        return
     from . import own
 
-    return functools.partial(own.work, name, stop_after=done)
+    mode = WHOLE.get(name) or OURS[name].control_of or name
+    with own.processes_of(task) as processes:
+        yield (
+            functools.partial(own.work, mode, stop_after=stop_after, stream=name not in WHOLE, processes=processes),
+            own.read,
+        )
 
 
 def export(task: Task) -> str:

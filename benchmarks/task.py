@@ -2,6 +2,7 @@
 
     films     for each title and year a search, for the film that it finds the details; 2 requests a row
     things    for each row one answer of some 2 KB, or as long as an article; 1 request a row
+    articles  for each address its page, the text out of it, and an analysis; 2 requests a row, and 1 a site
 
 A subject works in the task's folder, beside `list.csv`: a `Client` does the work, which is timed, and afterwards a
 `Reader` reads from what it stored the `Facts` of each row, in any order. Lost is what is not there.
@@ -12,14 +13,16 @@ from __future__ import annotations
 import csv
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from enricher.simulator.behaviour import identity
 from enricher.simulator.catalogue import Catalogue
 from enricher.simulator.generated import FIRST_ID, Titles
+
+from .runs import Kind
 
 KEY = "any"
 """The simulated API takes any key; it is sent as `api_key`."""
@@ -34,9 +37,11 @@ LIST = "list.csv"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One client's work. `base_url` ends in /3; `quota` is what it may send: `none` or `40/10s` (`behaviour.Quota`)."""
+    """One client's work. `base_url` ends in /3, or is that of the analyses; `quota` is what it may send: `none` or `40/10s`
+    (`behaviour.Quota`).
+    """
 
-    kind: Literal["films", "things"]
+    kind: Kind
     base_url: str
     folder: str
     items: int
@@ -46,12 +51,14 @@ class Task:
 
     @property
     def list_path(self) -> Path:
-        """The list: `Name,Year` or `id`, a header line first."""
+        """The list: `Name,Year`, `id` or `url,title`, a header line first."""
         return Path(self.folder) / LIST
 
 
 class Facts(NamedTuple):
-    """What is kept of a row: of a film its ids, title and running time; of a thing its id."""
+    """What is kept of a row: of a film its ids, title and running time; of a thing its id; of an article address and title,
+    where it has a text and a summary.
+    """
 
     key: str
     title: str = ""
@@ -73,6 +80,14 @@ def write_list(kind: str, path: Path, items: int, *, note: str = "") -> None:
         else:
             writer.writerow(["id", *([note] if note else [])])
             writer.writerows([thing(number), *([note] if note else [])] for number in range(items))
+
+
+def write_articles(path: Path, articles: Sequence[tuple[str, str]], *, note: str = "") -> None:
+    """The list of these articles, each an address and a title."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["url", "title", *([note] if note else [])])
+        writer.writerows([*article, *([note] if note else [])] for article in articles)
 
 
 def thing(number: int) -> str:
@@ -110,6 +125,15 @@ def film_facts(details: dict[str, Any]) -> Facts:
 
 
 # ── what is true ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def truth_of(task: Task) -> Iterator[Facts]:
+    """What the API knows of each row of a task's list. That of articles says it itself: no subject is told the titles."""
+    if task.kind != "articles":
+        yield from truth(task.kind, task.items)
+        return
+    for row in read_list(task.list_path):
+        yield Facts(row["url"], row["title"])
 
 
 def truth(kind: str, items: int) -> Iterator[Facts]:

@@ -8,11 +8,15 @@ and find them there. A generator can't wait for hours or survive kill -9; this c
        │
        └─killed in between: the provider is asked whether it has it ─▶ submitted, or dropped, or undecided (a person decides)
 
-A submit is tried once: one that is answered by silence may have been taken, so it is looked for before it is tried again.
+A submit is tried once: one that is answered by silence may have been taken, so it is looked for before it is tried again; and
+a provider may still be taking it, so "it is not there" counts only after a while (`SURE_AFTER`).
+
+What another job has handed in and not collected is not handed in again: its batch is waited for and collected first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -21,7 +25,7 @@ from typing import Any, TypeVar
 
 from .core.freshness import key_of
 from .core.retry import judge
-from .errors import BudgetSpent, ExchangeError, Undecided
+from .errors import BudgetSpent, ExchangeError, GaveUp, JobBusy, Refused, ServiceDown, Undecided
 from .model import Accept, Answer, BatchApi, BatchResult, Remembered, Request, Response, Service, Usage
 from .modes.performer import Stop
 from .purse import money
@@ -29,6 +33,11 @@ from .store import Batch, BatchEntry, Collected, Store
 
 T = TypeVar("T")
 Flow = Generator[Request, Answer, T]
+
+SURE_AFTER = 2.0
+"""A batch that its provider does not have was never taken, once so many of the service's time-outs have passed."""
+
+NOT_THERE = "its batch has no answer to it"
 
 FIRST_LOOK_S = 1.0
 """When a batch is looked at for the first time, seconds; then each time twice as long, up to `poll_s`."""
@@ -38,7 +47,8 @@ FIRST_LOOK_S = 1.0
 class Batching:
     """The batches of one job. `ask(flow, once)` carries out a provider's flow, `once` without a second try.
 
-    `tell` hears in a sentence how things stand; `poll_s` is how often a batch is looked at in the end, seconds.
+    `tell` hears in a sentence how things stand; `poll_s` is how often a batch is looked at in the end, seconds. `learn` is
+    shown each answer that came back, by its key.
     """
 
     store: Store
@@ -49,14 +59,19 @@ class Batching:
     budget: int | None
     poll_s: float
     tell: Callable[[str], None]
+    learn: Callable[[str, Remembered], None]
 
     def hand_in(self, requests: Mapping[str, Request]) -> None:
         """Submit what is waited for, by key.
 
         :raises BudgetSpent: if a batch could cost more than the budget has left.
+        :raises ServiceDown: if the provider does not take it.
         """
+        answered = self._finish_others(requests)
         by_service: dict[str, list[tuple[str, Request]]] = {}
         for key, request in requests.items():
+            if key in answered:
+                continue
             by_service.setdefault(request.service.name, []).append((key, request))
         for name, all_of_it in by_service.items():
             most = self._api(name).most
@@ -67,15 +82,32 @@ class Batching:
         """Wait for all batches that are under way and collect them; why there is no answer, by key.
 
         :raises Undecided: if it can't be told whether one was taken.
+        :raises ServiceDown: if its provider does not let us have it.
         :raises Interrupted: if the job is told to stop.
         """
         without: dict[str, str] = {}
         for batch in self.store.batches.open(self.job_id):
-            taken = batch if batch.provider_id is not None else self._look_for(batch)
-            if taken is not None:
-                self._await(taken)
-                without |= self._collect(taken)
+            without |= self._finish(batch) or {}
         return without
+
+    def _finish_others(self, keys: Iterable[str]) -> set[str]:
+        """Collect the batches of other jobs that hold some of these; which of them have an answer now."""
+        answered: set[str] = set()
+        for batch in self.store.batches.holding(list(keys)):
+            if batch.job_id == self.job_id or batch.service not in self.services:
+                continue
+            with contextlib.suppress(JobBusy), self.store.lock_job(batch.job_id):
+                without = self._finish(batch)
+                if without is not None:
+                    answered |= {entry.key for entry in batch.entries} - without.keys()
+        return answered
+
+    def _finish(self, batch: Batch) -> dict[str, str] | None:
+        """Wait for a batch and collect it; why there is no answer, by key. None: it was never taken."""
+        taken = batch if batch.provider_id is not None else self._look_for(batch)
+        if taken is None:
+            return None
+        return self._collect(taken, self._await(taken))
 
     # ── one batch ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -100,10 +132,14 @@ class Batching:
             raise BudgetSpent(money(self.budget or 0), f"{money(spent.all_nano)} spent or booked")
         try:
             taken_as = self.ask(api.submit([(custom_id, request) for custom_id, _, request in named]), True)
+        except Refused as refused:
+            self.store.batches.drop(number)
+            raise ServiceDown(provider, f"it takes no batch: {refused.reason}") from None
         except (ExchangeError, Undecided):
-            batch = next(one for one in self.store.batches.open(self.job_id) if one.id == number)
+            batch = self.store.batches.get(number)
+            assert batch is not None  # noqa: S101  # it was just written down
             if self._look_for(batch) is None:
-                raise
+                raise ServiceDown(provider, "it does not take the batch just now") from None
             return
         self.store.batches.submitted(number, taken_as)
         self.tell(f"{len(named):,} analyses handed in to {provider} as {taken_as}")
@@ -115,10 +151,18 @@ class Batching:
     def _look_for(self, batch: Batch) -> Batch | None:
         """Whether the provider has a batch whose submit was not answered; None: it never was there, and costs nothing."""
         api = self._api(batch.service)
+        sure_at = batch.created + SURE_AFTER * self.services[batch.service].timeout_s
+        wait_s = min(FIRST_LOOK_S, self.poll_s)
         try:
-            found = self.ask(
-                api.find([entry.custom_id for entry in batch.entries], batch.created, self._known()), False
-            )
+            while True:
+                ids = [entry.custom_id for entry in batch.entries]
+                with contextlib.suppress(GaveUp):
+                    found = self._asked(batch, api.find(ids, batch.created, self._known()))
+                    if found is not None or time.time() >= sure_at:
+                        break
+                self.tell(f"looking for a batch that {batch.provider} may have taken")
+                self.stop.sleep(wait_s)
+                wait_s = min(2 * wait_s, self.poll_s)
         except Undecided as undecided:
             self.store.batches.mark(batch.id, "undecided")
             raise Undecided(
@@ -129,31 +173,64 @@ class Batching:
             self.store.batches.drop(batch.id)
             return None
         self.store.batches.submitted(batch.id, found)
-        return next(one for one in self.store.batches.open(self.job_id) if one.id == batch.id)
+        return self.store.batches.get(batch.id)
 
-    def _await(self, batch: Batch) -> None:
+    def _asked(self, batch: Batch, flow: Flow[T]) -> T:
+        """What a provider answers about a batch.
+
+        :raises GaveUp: if it says nothing just now.
+        :raises ServiceDown: if it does not let us have it.
+        """
+        try:
+            answer: T = self.ask(flow, False)
+        except GaveUp:
+            raise
+        except ExchangeError as error:
+            raise ServiceDown(batch.provider, f"batch {batch.provider_id or batch.id}: {error.reason}") from None
+        return answer
+
+    def _await(self, batch: Batch) -> str:
+        """Until a batch has ended; why there will be no answers, "" where there will."""
         api, wait_s = self._api(batch.service), min(FIRST_LOOK_S, self.poll_s)
         assert batch.provider_id is not None  # noqa: S101  # it was taken
-        while not self.ask(api.state(batch.provider_id), False).ended:
+        while True:
+            with contextlib.suppress(GaveUp):  # it says nothing just now: the batch goes on all the same
+                state = self._asked(batch, api.state(batch.provider_id))
+                if state.ended:
+                    return state.reason
             self.tell(f"waiting for {batch.provider} to finish {batch.provider_id} ({len(batch.entries):,} analyses)")
             self.stop.sleep(wait_s)
             wait_s = min(2 * wait_s, self.poll_s)
 
-    def _collect(self, batch: Batch) -> dict[str, str]:
+    def _collect(self, batch: Batch, failed: str) -> dict[str, str]:
+        """Keep what came back; why there is no answer, by key. `failed` is why there are none at all."""
         service, api = self.services[batch.service], self._api(batch.service)
         assert batch.provider_id is not None  # noqa: S101  # it was taken
-        results: Iterable[BatchResult] = self.ask(api.results(batch.provider_id), False)
+        try:
+            results: Iterable[BatchResult] = self._asked(batch, api.results(batch.provider_id))
+        except GaveUp as error:
+            raise ServiceDown(batch.provider, f"batch {batch.provider_id}: {error.reason}") from None
         by_id = {result.custom_id: result for result in results}
-        without: dict[str, str] = {}
-        collected = []
+        if by_id and by_id.keys().isdisjoint(entry.custom_id for entry in batch.entries):
+            self.store.batches.mark(batch.id, "undecided")
+            raise Undecided(
+                f"{batch.provider_id} at {batch.provider} is not batch {batch.id}, which may have been taken all the same. "
+                f"Look at its console, then say `enricher batches {batch.id} --taken ID` or `--dropped`"
+            )
+        without = {entry.key: failed or NOT_THERE for entry in batch.entries if entry.custom_id not in by_id}
+        collected = []  # what nobody told of may have been done: the store takes its cost for unknown
         for entry in batch.entries:
-            result = by_id.get(entry.custom_id) or BatchResult(entry.custom_id, None, "the batch has no answer to it")
-            one = _judged(service, entry, result, api.discount)
+            if entry.custom_id not in by_id:
+                continue
+            one = _judged(service, entry, by_id[entry.custom_id], api.discount)
             if one.remembered is None:
                 without[entry.key] = one.reason
+            else:
+                self.learn(entry.key, one.remembered)
             collected.append(one)
         self.store.batches.collect(batch.id, collected)
-        self.tell(f"{len(collected) - len(without):,} of {len(collected):,} analyses came back from {batch.provider}")
+        here, wanted = len(batch.entries) - len(without), len(batch.entries)
+        self.tell(f"{here:,} of {wanted:,} analyses came back from {batch.provider}")
         return without
 
 

@@ -287,9 +287,9 @@ class Engine:
                 without = batching.finish() if batching is not None else {}
                 waiting = self._turn(store, pipeline, job, stop, tally, budget, without)
                 while batching is not None and waiting and not stop.is_set():
-                    batching.hand_in(waiting)
+                    batching.hand_in(waiting.requests)
                     without |= batching.finish()
-                    waiting = self._turn(store, pipeline, job, stop, tally, budget, without)
+                    waiting = self._turn(store, pipeline, job, stop, tally, budget, without, waiting.items)
             except Interrupted:  # while a batch was waited for: it goes on without us
                 pass
             finally:
@@ -307,18 +307,23 @@ class Engine:
         tally: Tally,
         budget: int | None,
         without: Mapping[str, str],
-    ) -> dict[str, Request]:
-        """Every open item once; the requests that are waited for now, by key.
+        handed: frozenset[str] = frozenset(),
+    ) -> Waiting:
+        """Every open item once, in later turns those that wait; what is waited for now.
 
-        `without` are those whose batch brought no answer, and why: their items fail, and are not handed in again.
+        `without` says why a batch brought no answer, by its key; `handed` are the items that this run has handed in already:
+        they fail, and are not handed in again.
         """
         with Writer(
-            lambda batch: store.commit(job.id, batch, pipeline), on_committed=tally.add, most_waiting=MOST_WAITING
+            lambda batch: store.commit(job.id, batch, pipeline),
+            on_committed=tally.add,
+            most_waiting=WAITING_A_SLOT * self.slots,
         ) as writer:
-            waiting = Waiting(writer, without)
+            waiting = Waiting(writer, without, handed)
             purse = JobPurse(store.ledger, job.id, budget)
-            self.work(store.todo(job.id), pipeline.recipe, waiting, stop, lane_of=pipeline.lane_of, purse=purse)
-        return waiting.requests
+            todo = store.todo(job.id, deferred_only=bool(handed))
+            self.work(todo, pipeline.recipe, waiting, stop, lane_of=pipeline.lane_of, purse=purse)
+        return waiting
 
     def _batching(
         self,
@@ -337,7 +342,7 @@ class Engine:
         def ask(flow: Flow[Any], only_once: bool) -> Any:
             return self.ask(pursue(flow, once if only_once else self.rules, Journey()), stop)
 
-        return Batching(store, job.id, services, ask, stop, budget, self._batch_poll_s, tell)
+        return Batching(store, job.id, services, ask, stop, budget, self._batch_poll_s, tell, self.memory.learn)
 
     def holds(self) -> list[Hold]:
         """What holds everyone back just now."""
@@ -390,16 +395,30 @@ class Engine:
         self.close()
 
 
+FORGOTTEN = "what its batch answered is not known any more, or its page is another at each look"
+
+
 class Waiting:
     """A sink in front of the writer: keeps the requests that deferred items wait for.
 
-    One whose batch has brought no answer is not waited for again: `without` says why, and its item fails.
+    What a batch has brought no answer to is not waited for again: `without` says why, by key. Nor is an item that was
+    `handed` in already: its answer came, and is not known any more.
     """
 
-    def __init__(self, sink: Sink, without: Mapping[str, str]) -> None:
+    def __init__(self, sink: Sink, without: Mapping[str, str], handed: frozenset[str]) -> None:
         self._sink = sink
         self._without = without
+        self._handed = handed
+        self._items: set[str] = set()
         self.requests: dict[str, Request] = {}
+
+    @property
+    def items(self) -> frozenset[str]:
+        """The keys of all items that were handed in, or are to be."""
+        return self._handed | self._items
+
+    def __bool__(self) -> bool:
+        return bool(self.requests)
 
     def offer(self, outcome: Outcome) -> bool:
         """Hand it on if that is possible at once."""
@@ -414,14 +433,18 @@ class Waiting:
             return outcome
         key = key_of(outcome.handed)
         reason = self._without.get(key)
+        if reason is None and outcome.item.key in self._handed:
+            reason = FORGOTTEN
         if reason is not None:
             return replace(outcome, status="failed", error=reason, handed=None)
         self.requests[key] = outcome.handed
+        self._items.add(outcome.item.key)
         return replace(outcome, handed=None)
 
 
-MOST_WAITING = 200
-"""Outcomes that may wait for the writer: two batches. Each holds its answers, some 40 KB of a film."""
+WAITING_A_SLOT = 20
+"""Outcomes that may wait for the writer, for each slot: two batches of ten slots. Each holds its answers: some 40 KB of a
+film, a page of an article."""
 
 
 def plan(

@@ -103,6 +103,10 @@ class Memory:
             return LEAD
         return _lead_with(above, below)
 
+    def learn(self, key: str, remembered: Remembered) -> None:
+        """What has come to be known without being asked for here."""
+        self._put(key, remembered, self._wall())
+
     def settle(self, key: str, remembered: Remembered | None) -> None:
         """The leader's word. None: it found nothing, and the first of those who waited leads next."""
         self._put(key, remembered, self._wall())

@@ -12,7 +12,7 @@ from typing import Any, Self
 from .core.effects import Steps
 from .core.exchange import Journey, follow, pursue
 from .engine import Engine
-from .errors import ExchangeError, ProcessingError, ServiceDown, SettingError
+from .errors import ExchangeError, Interrupted, ProcessingError, ServiceDown, SettingError
 from .model import Compute, Conclusion, Failed, Found, Item, Outcome, Request, Window
 from .modes.performer import Stop
 from .pipelines.articles.addresses import absolute
@@ -20,11 +20,11 @@ from .pipelines.articles.analysis import Article
 from .pipelines.articles.analysts import ModelAnalyst
 from .pipelines.articles.pipeline import Choices, articles, lane_of
 from .pipelines.articles.reading import reading_recipe
-from .pipelines.articles.recipe import Analysed, Content, content_of
+from .pipelines.articles.recipe import COLUMNS, Analysed, Content, content_of
 
 Asked = Request | Compute
 
-NO_ADDRESS, NO_TEXT = "it is no http(s) address", "there is no text"
+NO_ADDRESS, NO_TEXT, CLOSED = "it is no http(s) address", "there is no text", "the processor is closed"
 
 
 class ArticleProcessor:
@@ -35,7 +35,8 @@ class ArticleProcessor:
     `api_key` its key. `allow_private` names private hosts ("host" or "host:port") that may be fetched.
 
     Each call has an `…_async` twin, which may be awaited in any loop. A context manager; else `close` it. Every call raises
-    `KeyRefused` if the provider does not accept the key, and `ProcessingError` as said there.
+    `KeyRefused` if the provider does not accept the key, and `ProcessingError` as said there; that also once it is closed,
+    where a batch tells it of each article that is not done.
 
     :raises SettingError: if a number is not positive, the provider is not known, or its key or the model's price is missing.
     """
@@ -84,6 +85,7 @@ class ArticleProcessor:
         self._slots = max_concurrent
         self._engine = Engine(keys=keys, slots=max_concurrent)
         self._stop = Stop()
+        self._batches: set[Stop] = set()
 
     # ── articles ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -92,11 +94,11 @@ class ArticleProcessor:
 
         :raises ProcessingError: if there is none: why, in `reason`.
         """
-        return _record(url, self._asked(url, self._article(url)))
+        return _columns(_record(url, self._asked(url, self._article(url))))
 
     async def process_article_async(self, url: str) -> dict[str, Any]:
         """`process_article`, awaited."""
-        return _record(url, await self._asked_async(url, self._article(url)))
+        return _columns(_record(url, await self._asked_async(url, self._article(url))))
 
     def process_batch(self, urls: Iterable[str]) -> list[dict[str, Any]]:
         """The records of many, in their order. One that can't be processed is `{"url": …, "error": …}`."""
@@ -104,10 +106,16 @@ class ArticleProcessor:
         addresses = {url: _absolute(url) for url in wanted}
         items = (Item(url, {"url": address}) for url, address in addresses.items() if address is not None)
         sink = _Outcomes({url: NO_ADDRESS for url, address in addresses.items() if address is None})
+        stop = Stop()  # of this batch alone: what ends it early ends nothing else
+        self._batches.add(stop)
+        if self._stop.is_set():
+            stop.set()
         try:
-            self._engine.work(items, self._recipe, sink, self._stop, lane_of=lane_of)
+            self._engine.work(items, self._recipe, sink, stop, lane_of=lane_of)
         except ServiceDown as down:
             sink.otherwise = str(down)
+        finally:
+            self._batches.discard(stop)
         return [sink.told(url) for url in wanted]
 
     async def process_batch_async(self, urls: Iterable[str]) -> list[dict[str, Any]]:
@@ -166,7 +174,7 @@ class ArticleProcessor:
         return follow(Item(url, {"url": _address(url)}), self._recipe, self._engine.rules, Journey())
 
     def _reading(self, url: str) -> Steps[Conclusion]:
-        item = Item(url, {"url": _address(url), "kind": "feed"})
+        item = Item(url, {"url": _address(url), "kind": "feed", "shallow": 0})
         return follow(item, reading_recipe(self._fetcher), self._engine.rules, Journey())
 
     def _content(self, url: str) -> Steps[Content | Failed]:
@@ -184,16 +192,22 @@ class ArticleProcessor:
             return self._engine.ask(steps, self._stop)
         except (ExchangeError, ServiceDown) as error:
             raise ProcessingError(what, str(error)) from None
+        except Interrupted:
+            raise ProcessingError(what, CLOSED) from None
 
     async def _asked_async(self, what: str, steps: Steps[Any]) -> Any:
         try:
             return await self._engine.ask_async(steps, self._stop)
         except (ExchangeError, ServiceDown) as error:
             raise ProcessingError(what, str(error)) from None
+        except Interrupted:
+            raise ProcessingError(what, CLOSED) from None
 
     def close(self) -> None:
         """End what is under way, close the connections, end the processes."""
         self._stop.set()
+        for stop in list(self._batches):
+            stop.set()
         self._engine.close()
 
     def __enter__(self) -> Self:
@@ -221,7 +235,7 @@ class _Outcomes:
     def __init__(self, wrong: Mapping[str, str]) -> None:
         self._wrong = wrong
         self._by_url: dict[str, Outcome] = {}
-        self.otherwise = "interrupted"
+        self.otherwise = CLOSED
 
     def offer(self, outcome: Outcome) -> bool:
         self._by_url[outcome.item.key] = outcome
@@ -233,7 +247,7 @@ class _Outcomes:
     def told(self, url: str) -> dict[str, Any]:
         outcome = self._by_url.get(url)
         if outcome is not None and outcome.record is not None:
-            return dict(outcome.record)
+            return _columns(outcome.record)
         error = self._wrong.get(url, self.otherwise) if outcome is None else outcome.error
         return {"url": url, "error": error}
 
@@ -256,6 +270,10 @@ def _record(url: str, conclusion: Conclusion) -> dict[str, Any]:
     if isinstance(conclusion, Found):
         return dict(conclusion.record)
     raise ProcessingError(url, conclusion.reason if isinstance(conclusion, Failed) else "nothing was found")
+
+
+def _columns(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in COLUMNS}
 
 
 def _entries(url: str, conclusion: Conclusion) -> list[dict[str, Any]]:

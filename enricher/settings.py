@@ -176,7 +176,7 @@ class Settings(BaseSettings):
     batch_size: int = Field(1_000, ge=1, le=50_000, description="a whole number from 1 to 50000")
     batch_poll: float = Field(30.0, gt=0, le=86_400, description=_A_DURATION)
     budget: float | None = Field(None, ge=0, le=1_000_000, description="an amount in dollars")
-    since: float | None = Field(None, gt=0, description=_A_DURATION)
+    since: float | None = Field(None, gt=0, le=100 * 365 * 86_400, description=f"{_A_DURATION}; a century at most")
     api_timeout: float = Field(60.0, gt=0, le=3600, description="seconds, more than 0 and at most 3600")
     article_timeout: float = Field(30.0, gt=0, le=3600, description="seconds, more than 0 and at most 3600")
     ignore_robots: bool = Field(False, description="true or false")

@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 
 from enricher.pipelines.articles.analysis import (
+    MOST_BYTES,
     MOST_CHARS,
     SCHEMA,
     Analysis,
     Article,
-    content_hash,
     estimate_tokens,
     known_as,
+    most_prompt_tokens,
     plain,
     prompt_of,
     prompt_tokens,
@@ -34,6 +35,10 @@ REPLY = {
     "takeaway": "Plant flowers.",
 }
 TAG = re.compile(r"<(/?)article-([0-9a-f]{32})>")
+
+
+def known(article, provider, model):
+    return known_as(prompt_of(article).content, provider, model)
 
 
 def _reply(**changed):
@@ -114,26 +119,31 @@ def test_blank_lines_and_runs_of_blanks_are_not_paid_for():
 
 
 def test_a_changed_article_model_or_provider_asks_anew_and_another_address_does_not():
-    key = known_as(ARTICLE, "anthropic", "m1")
-    assert key == known_as(replace(ARTICLE, url="https://other.example", site="Other"), "anthropic", "m1")
-    assert key == known_as(replace(ARTICLE, text=ARTICLE.text.replace("\n\n", "\n")), "anthropic", "m1")
+    key = known(ARTICLE, "anthropic", "m1")
+    assert key == known(replace(ARTICLE, url="https://other.example", site="Other"), "anthropic", "m1")
+    assert key == known(replace(ARTICLE, text=ARTICLE.text.replace("\n\n", "\n")), "anthropic", "m1")
     others = [
-        known_as(replace(ARTICLE, text=f"{ARTICLE.text} More."), "anthropic", "m1"),
-        known_as(replace(ARTICLE, title="Bees"), "anthropic", "m1"),
-        known_as(ARTICLE, "anthropic", "m2"),
-        known_as(ARTICLE, "openai", "m1"),
+        known(replace(ARTICLE, text=f"{ARTICLE.text} More."), "anthropic", "m1"),
+        known(replace(ARTICLE, title="Bees"), "anthropic", "m1"),
+        known(ARTICLE, "anthropic", "m2"),
+        known(ARTICLE, "openai", "m1"),
     ]
     assert len({key, *others}) == 5
 
 
 def test_a_changed_prompt_asks_anew(monkeypatch):
-    key = known_as(ARTICLE, "anthropic", "m1")
+    key = known(ARTICLE, "anthropic", "m1")
     monkeypatch.setattr("enricher.pipelines.articles.analysis.PROMPT_VERSION", "next")
-    assert known_as(ARTICLE, "anthropic", "m1") != key
+    assert known(ARTICLE, "anthropic", "m1") != key
 
 
 def test_a_title_does_not_run_into_the_text():
-    assert content_hash(Article("", "ab", text="c")) != content_hash(Article("", "a", text="bc"))
+    assert prompt_of(Article("", "ab", text="c")).content != prompt_of(Article("", "a", text="bc")).content
+
+
+def test_a_change_beyond_the_cut_asks_anew():
+    first, second = (prompt_of(replace(ARTICLE, text="x" * MOST_CHARS + end)) for end in "ab")
+    assert (first.user, first.content == second.content) == (second.user, False)
 
 
 # ── estimating ──
@@ -154,6 +164,25 @@ def test_a_title_does_not_run_into_the_text():
 )
 def test_an_estimate_counts_words_by_three_letters_and_the_rest_one_by_one(text, tokens):
     assert estimate_tokens(text) == tokens
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Bees came back.", "1984", "café", "日本", "мир", "\u0250\u00df", "Q" * 60, "😀" * 9]
+)
+def test_no_estimate_passes_the_bound_and_no_text_has_more_tokens_than_bytes(text):
+    prompt = prompt_of(replace(ARTICLE, text=text))
+    assert most_prompt_tokens(prompt) >= prompt_tokens(prompt)
+    ours = estimate_tokens(prompt.system) + estimate_tokens(json.dumps(SCHEMA))
+    assert most_prompt_tokens(prompt) >= ours + len(prompt.user.encode())
+
+
+@pytest.mark.parametrize("text", ["\U00020000", "日", "<article", "a", "é😀"])
+def test_no_prompt_is_so_long_that_it_could_cost_more_a_token(text):
+    prompt = prompt_of(Article("", text * 300, text=text * (MOST_CHARS + 1)))
+    assert most_prompt_tokens(prompt) < 100_000
+    assert len(prompt.user.encode()) > MOST_BYTES or len(prompt.user) > MOST_CHARS  # and no shorter than need be
+    assert "\n[cut here, after " in prompt.user
+    assert "�" not in prompt.user
 
 
 def test_a_prompt_without_a_schema_takes_fewer_tokens():

@@ -6,7 +6,7 @@ import pytest
 
 from enricher.errors import InputError
 from enricher.pipelines.articles import inputs
-from enricher.pipelines.articles.inputs import Local, Wanted, Wrong, content_digest, read_inputs
+from enricher.pipelines.articles.inputs import Local, Wanted, Wrong, read_inputs
 
 RSS = b'\n<rss version="2.0"><channel><title>t</title><item><title>x</title></item></channel></rss>'
 OPML = b"""<opml version="2.0"><body><outline xmlUrl="https://a.example/feed"/><outline text="folder"/>
@@ -197,26 +197,3 @@ def test_a_file_that_may_not_be_read_is_one_clear_line(written, monkeypatch):
     monkeypatch.setattr(inputs.io, "FileIO", refused)
     with pytest.raises(InputError, match=r"^list\.txt: no permission to read the file; change its permissions$"):
         given(written("https://a.example/"))
-
-
-# ── the digest ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_same_inputs_have_one_digest_and_others_another(written, tmp_path):
-    one, other = written("https://a.example/", "one"), written("https://b.example/", "other")
-    (tmp_path / "elsewhere").mkdir()
-    moved = tmp_path / "elsewhere" / "one"
-    moved.write_text("https://a.example/")
-    digest = content_digest(["https://z.example/", one, other])
-    assert digest == content_digest(["https://z.example/", str(moved), other])
-    others = [
-        ["https://z.example/", other, one],
-        ["https://y.example/", one, other],
-        ["https://z.example/", one],
-        [one, other, "https://z.example/"],
-    ]
-    assert len({digest, *map(content_digest, others)}) == 5
-    moved.write_text("https://c.example/")
-    assert digest != content_digest(["https://z.example/", str(moved), other])
-    with pytest.raises(InputError):
-        content_digest([str(tmp_path / "nowhere")])

@@ -1,4 +1,4 @@
-"""What models cost: the bundled list, dates and tiers, and what is said of a file that can't be used."""
+"""What models cost: the bundled list, dates, and what is said of a file that can't be used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ providers:
       roadrunner:
         - {since: 2026-01-01, in: 2, out: 10, cached: 0.5}
         - {since: 2026-06-01, in: 1, out: 5, cached: 0.1}
-        - {since: 2026-06-01, above: 1000, in: 3, out: 6}
       coyote-2026-01-01:
         - {since: 2026-01-01, in: 7, out: 7}
       coyote:
@@ -62,13 +61,6 @@ def test_a_price_holds_from_its_day_until_the_next_one(listed):
     assert price_of(listed, "acme", "roadrunner", date(2026, 1, 1)).tokens_in == 2000
     assert price_of(listed, "acme", "roadrunner", date(2026, 5, 31)).tokens_in == 2000
     assert price_of(listed, "acme", "roadrunner", date(2026, 6, 1)).tokens_in == 1000
-
-
-def test_a_longer_prompt_has_the_price_of_its_tier(listed):
-    day = date(2026, 7, 1)
-    assert price_of(listed, "acme", "roadrunner", day, 1000).tokens_in == 1000
-    assert price_of(listed, "acme", "roadrunner", day, 1001).tokens_in == 3000
-    assert price_of(listed, "acme", "roadrunner", date(2026, 2, 1), 5000).tokens_in == 2000
 
 
 def test_cached_tokens_cost_as_much_as_fresh_ones_where_nothing_is_said(listed):
@@ -110,8 +102,8 @@ def test_what_is_not_listed_has_no_price(listed):
             ": providers.acme.models.x[0].since must be a day like 2026-11-26",
         ),
         (
-            "providers: {acme: {models: {x: [{since: 2026-01-01, above: 1.5, in: 1, out: 1}]}}}",
-            ": providers.acme.models.x[0].above must be a number of tokens",
+            "providers: {acme: {models: {x: [{since: 2026-01-01, above: 5, in: 1, out: 1}]}}}",
+            ": providers.acme.models.x[0].above must be one of cached, in, out, since",
         ),
         (
             "providers: {acme: {models: {x: [{since: 2026-01-01, in: .nan, out: 1}]}}}",

@@ -18,6 +18,7 @@ from enricher.model import (
     Charge,
     Hints,
     KeyPlace,
+    Lifetime,
     Price,
     Refuse,
     RefuseKey,
@@ -27,7 +28,14 @@ from enricher.model import (
     Usage,
     Window,
 )
-from enricher.pipelines.articles.analysis import SCHEMA, Article, prompt_of, prompt_tokens, read_analysis
+from enricher.pipelines.articles.analysis import (
+    SCHEMA,
+    Article,
+    most_prompt_tokens,
+    prompt_of,
+    prompt_tokens,
+    read_analysis,
+)
 from enricher.pipelines.articles.providers import BY_NAME
 from enricher.pipelines.articles.providers.base import BAD_REQUEST, Reply, is_stream, mark_of, retry_after_s
 from enricher.pipelines.articles.providers.events import Event, events
@@ -491,8 +499,8 @@ def test_a_reply_that_fits_is_accepted_streamed_or_whole(provider):
 
 
 @ALL
-def test_a_refused_a_cut_and_a_misshapen_reply_are_not_remembered(provider):
-    assert judged(provider, answered(200, body=whole(provider, stop="refusal"))) == Refuse("the model refused")
+def test_a_refusal_is_an_answer_and_a_cut_and_a_misshapen_reply_are_none(provider):
+    assert judged(provider, answered(200, body=whole(provider, stop="refusal"))) == Accept(missing=True)
     cut = judged(provider, answered(200, body=whole(provider, REPLY[:50], "length")))
     assert cut == Retry("the reply was cut: it is longer than max_tokens", attempts=2)
     for text in ("no JSON", REPLY.replace("Bees came back", "").replace(" — €4,000 “saved”.", ""), "{}"):
@@ -510,6 +518,17 @@ def test_a_broken_stream_is_asked_for_again(provider):
 @ALL
 def test_other_kinds_are_not_read_as_analyses(provider):
     assert judged(provider, answered(200, {"id": "b"}), kind="batch") is None
+
+
+@ALL
+@pytest.mark.parametrize("request_kind", [{"kind": "batch", "expects": "bytes"}, {"kind": "batch"}])
+def test_a_file_of_results_that_is_one_error_is_no_fault(provider, request_kind):
+    for line in (error("overloaded_error"), {"custom_id": "a1", "response": None, "error": {"code": "batch_expired"}}):
+        service = service_of(provider)
+        asked = Request(service, "/v1/files/f/content", **request_kind)
+        body = None if "expects" in request_kind else line
+        assert service.classify(asked, answered(200, line), body) is None
+        assert isinstance(judged(provider, answered(200, line)), Retry)  # within an analysis it is one
 
 
 # ── what it took ──
@@ -547,6 +566,13 @@ def test_anthropic_s_quota_is_read():
     headers["anthropic-ratelimit-requests-remaining"] = "1"
     hints = service_of(ANTHROPIC).hints(answered(200, {}, headers))
     assert hints == Hints(Window(50, 60.0), Window(10_000, 60.0))
+
+
+def test_what_anthropic_calls_its_tokens_is_used_to_the_full_whatever_the_parts_are():
+    told = {f"anthropic-ratelimit-{name}-limit": "2000" for name in ("tokens", "input-tokens", "output-tokens")}
+    assert service_of(ANTHROPIC).hints(answered(200, {}, told)).tokens == Window(2_000, 60.0)
+    told["anthropic-ratelimit-output-tokens-limit"] = "100"
+    assert service_of(ANTHROPIC).hints(answered(200, {}, told)).tokens == Window(2_000, 60.0)
 
 
 def test_openai_s_quota_is_read_in_a_minute_of_any_length():
@@ -604,14 +630,15 @@ def test_an_address_may_end_in_v1(address):
 
 def _request(provider=OPENAI, *, stream=True, base_url=None, price=PRICE, **more):
     service = service_of(provider, base_url=base_url)
-    return analysis_request(service, provider, "m", ARTICLE, PROMPT, price=price, stream=stream, **more)
+    return analysis_request(service, provider, "m", PROMPT, price=price, stream=stream, **more)
 
 
-def test_a_request_reserves_its_prompt_and_its_longest_answer_and_is_charged_at_most_that():
+def test_a_request_reserves_its_prompt_and_its_longest_answer_and_is_charged_at_most_its_bytes():
     request = _request()
     assert (request.method, request.path, request.kind) == ("POST", "/v1/chat/completions", "analysis")
     assert request.tokens == prompt_tokens(PROMPT) + 1024
-    assert request.charge == Charge("openai", "m", PRICE, Usage(prompt_tokens(PROMPT), 1024))
+    assert request.charge == Charge("openai", "m", PRICE, Usage(most_prompt_tokens(PROMPT), 1024))
+    assert request.charge.most.tokens_in > prompt_tokens(PROMPT)
     assert _request(price=None).charge is None
 
 
@@ -629,7 +656,11 @@ def test_streamed_whole_and_batched_answers_are_one_memory_and_another_address_a
 
 def test_what_is_analysed_is_remembered_and_a_batch_is_not():
     assert set(service_of(OPENAI, lifetime_s=7.0).lifetimes) == {"analysis"}
-    assert service_of(OPENAI, lifetime_s=7.0).lifetimes["analysis"].found_s == 7.0
+    assert service_of(OPENAI, lifetime_s=7.0).lifetimes["analysis"] == Lifetime(7.0, 7.0)
+
+
+def test_that_the_model_refused_is_remembered_for_a_day():
+    assert service_of(OPENAI).lifetimes["analysis"] == Lifetime(30 * 86_400.0, 86_400.0)
 
 
 def test_later_and_replaceable_are_handed_on():
@@ -681,7 +712,7 @@ def drive(flow, answers):
 
 
 def handed_in(provider, service):
-    requests = [analysis_request(service, provider, "m", ARTICLE, PROMPT, price=None, stream=True) for _ in IDS]
+    requests = [analysis_request(service, provider, "m", PROMPT, price=None, stream=True) for _ in IDS]
     return list(zip(IDS, requests, strict=True))
 
 
@@ -736,7 +767,7 @@ def test_mistral_takes_a_batch_inline_with_one_model_for_all():
 def test_a_batch_of_two_models_is_not_handed_in(provider):
     service = service_of(provider)
     requests = handed_in(provider, service)
-    other = analysis_request(service, provider, "other", ARTICLE, PROMPT, price=None, stream=False)
+    other = analysis_request(service, provider, "other", PROMPT, price=None, stream=False)
     with pytest.raises(ValueError, match="one and the same model"):
         next(service.batch.submit([*requests, ("c3", other)]))
 

@@ -308,6 +308,10 @@ def test_money_has_four_digits_and_its_cents(dollars, text):
         ),
         ([row(1, cost_usd=None)], "1 article took 1,000 tokens in and 200 tokens out; cost not known."),
         (
+            [row(1, provider="compatible", cost_usd=0.0), row(2, provider="local", cost_usd=0.0)],
+            "2 articles took 2,000 tokens in and 400 tokens out; no cost: a server of your own.",
+        ),
+        (
             [row(1), row(2, cost_usd=None)],
             "2 articles took 2,000 tokens in and 400 tokens out; $0.0123, and 1 article of unknown cost.",
         ),

@@ -241,12 +241,16 @@ def test_a_silent_service_ends_the_job():
 
 
 @pytest.mark.parametrize(
-    "request_",
-    [get("/", replaceable=True), get("https://a.test/", service=Service("web", "", per_host=PerHost(2, str)))],
+    ("request_", "reason"),
+    [
+        (get("/", replaceable=True), "it does not answer any more"),
+        (get("https://a.test/", service=Service("web", "", per_host=PerHost(2, str))), "no answer for 120 s"),
+    ],
 )
-def test_a_silent_host_of_many_or_one_that_can_be_replaced_fails_its_request_only(request_):
+def test_a_silent_host_of_many_or_one_that_can_be_replaced_fails_its_request_only(request_, reason):
+    """Of a host it is said what the gate says; of a service not, because that tells for how long."""
     outcome, _ = play_one(asking(request_), world_of(answered()), gate=Silent())
-    assert outcome.error == "it does not answer any more (1 attempt)"
+    assert outcome.error == f"{reason} (1 attempt)"
 
 
 def test_a_recipe_asks_elsewhere_where_a_replaceable_service_is_down():

@@ -258,6 +258,6 @@ def test_each_wait_may_be_twice_as_long_as_the_one_before(attempt, most_s):
 def test_the_services_lifetimes_and_keys_are_not_asked_for_a_verdict():
     """A verdict is a function of the request and its answer, and so it can be printed."""
     assert repr(judge(get("/x", service=FILMS), answered(429, retry_after="3"))[0]) == (
-        "Retry(reason='HTTP 429', after_s=3.0, pause=True)"
+        "Retry(reason='HTTP 429', after_s=3.0, pause=True, attempts=None)"
     )
     assert json.loads(body_of({"a": 1})) == {"a": 1}

@@ -14,10 +14,12 @@ from bench_world import simulated_run
 from cli_world import until
 
 from benchmarks import runner
+from benchmarks.apis import Web
 from benchmarks.runner import Options, measure
 from benchmarks.runs import Point, read, write
 from benchmarks.scenarios import ALL, BY_NAME, Scenario
 from benchmarks.summary import as_json, summarise
+from enricher.simulator.process import ArticlesSimulator
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = Scenario(
@@ -85,7 +87,8 @@ NAMES = ("ready", "granted", "sent", "done")
 
 def test_the_warm_up_is_kept_and_does_not_count():
     run = measured(TINY, rounds=1, modes=("async",))
-    assert [(one.round, one.discarded, one.subject) for one in run.measurements] == [
+    undisturbed = [one for one in run.measurements if one.discarded in ("", "warm-up")]
+    assert [(one.round, one.discarded, one.subject) for one in undisturbed] == [
         (-1, "warm-up", "async"),
         (0, "", "async"),
     ]
@@ -134,6 +137,48 @@ def test_a_bad_day_is_valid_and_its_failed_attempts_are_in_the_bound():
         assert one.faults > 0
         assert one.requests == one.expected == 20 + one.faults
         assert one.bound_s == pytest.approx(0.002 * (20 + one.faults) / 4)
+
+
+ARTICLES = Scenario(
+    "some",
+    "Six articles.",
+    "articles",
+    (Point("6 articles, 3 slots", 6, 3, latency="60ms"),),
+    subjects=("threaded", "async", "threaded-whole", "async-whole"),
+    time_scale=0.05,
+)
+
+
+def test_articles_are_read_and_analysed_alike_in_every_mode_in_pieces_or_whole():
+    run = measured(ARTICLES, rounds=1, modes=None)
+    assert [(row.subject.name, row.problem) for row in summarise(run).headline.rows] == [
+        (name, "") for name in ARTICLES.subjects
+    ]
+    assert len({(one.export, one.output) for one in run.measurements}) == 1
+    for one in run.measurements:
+        assert (one.requests, one.expected, one.wrong) == (17, 17, 0)  # of five sites each has a robots.txt
+        assert 2 * (0.01 + 0.06) < one.bound_s <= one.ideal_s <= one.wall_s
+        assert len(one.stamps.done) == 17
+
+
+def test_articles_meet_what_their_bound_knows_of_and_nothing_else():
+    varied = replace(ARTICLES, points=(replace(ARTICLES.points[0], latency="10-20ms"),))
+    with pytest.raises(ValueError, match="one constant latency"):
+        measured(varied, rounds=1, modes=None)
+
+
+def test_two_processes_can_not_extract_in_less_than_half_of_the_time():
+    extraction_s = [1.0, 3.0, 4.0, 4.0]
+    web = Web(ArticlesSimulator("http://127.0.0.1:1", 0, (), (), {}), [(URL, "")] * 4, extraction_s, 0.5)
+    least = web.least(Point("", 4, 4, latency="2s"), 0, 4, set())
+    assert least.bound_s == least.ideal_s == 6.5  # a slot for each: the longest
+    least = web.least(Point("", 4, 4, latency="0"), 0, 8, {"GET 127.0.0.1/robots.txt?", "GET 127.0.0.1/other?"})
+    assert least.bound_s == least.ideal_s == 6.0
+    assert least.needless == ("GET 127.0.0.1/other?",)
+    assert least.requests == 9
+
+
+URL = "http://127.0.0.1:1/paper/one"
 
 
 def test_what_is_slowed_down_on_purpose_is_found():

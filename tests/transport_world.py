@@ -268,6 +268,7 @@ CASES = [
     Case("incompressible and as large as allowed", encoded("gzip", gzip.compress(NOISE)), (200, NOISE)),
     Case("as large as allowed", always(reply(b"x" * MOST_BYTES)), (200, b"x" * MOST_BYTES)),
     Case("one byte too large", always(reply(b"x" * (MOST_BYTES + 1))), LARGE),
+    Case("too large by its own word", saying(reply(b"wi", length=MOST_BYTES + 1), then=Talk.hang), LARGE),
     Case("endless", pouring(HEAD + b"\r\n", b"x" * 4096), LARGE),
     Case("endless in chunks", pouring(CHUNKED, b"1000\r\n" + b"x" * 4096 + b"\r\n"), LARGE),
     Case("a bomb", encoded("gzip", BOMB), LARGE),
@@ -309,7 +310,7 @@ CASES = [
     Case("silence within the headers", saying(HEAD, then=Talk.hang), LATE, timeout_s=SHORT_S),
     Case("silence within the body", saying(reply(b"wi", length=99), then=Talk.hang), LATE, timeout_s=SHORT_S),
     Case("a dripped header", dripping(HEAD + b"X-Long: "), LATE, timeout_s=SHORT_S),
-    Case("a dripped body", dripping(reply(b"", length=99_999)), LATE, timeout_s=SHORT_S),
+    Case("a dripped body", dripping(reply(b"", length=MOST_BYTES)), LATE, timeout_s=SHORT_S),
     Case("a dripped body without a length", dripping(HEAD + b"\r\n"), LATE, timeout_s=SHORT_S),
 ]
 

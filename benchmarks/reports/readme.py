@@ -61,7 +61,7 @@ def _row(run: Run) -> tuple[str, ...]:
 def _met(run: Run, point: PointSummary) -> str:
     met = [point.point.name] if point.point.name else []
     if point.point.latency != "0":
-        met.append(f"{point.point.latency} a request")
+        met.append(f"{point.point.latency} {'an analysis' if run.kind == 'articles' else 'a request'}")
     if point.point.quota != "none":
         met.append(point.point.quota)
     if point.point.faults:

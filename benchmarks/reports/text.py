@@ -300,9 +300,17 @@ def margin(run: Run, summary: Summary) -> float:
 
 def method(run: Run, judged_by: float) -> list[tuple[str, str]]:
     """What was measured and how, judged by this margin: a name and a sentence or two each."""
-    requests = "two requests each, a search and the details" if run.kind == "films" else "one request each"
-    alone = int(run.machine.get("cores", 2)) > 1
-    where = "each on a processor of its own" if alone else "both on the only processor there is"
+    requests = {
+        "films": "two requests each, a search and the details",
+        "things": "one request each",
+        "articles": "two requests each, a page and the analysis of its text",
+    }[run.kind]
+    if int(run.machine.get("cores", 2)) < 2:  # one for the client, one for the API
+        where = "both on the only processor there is"
+    elif run.kind == "articles":
+        where = "on a processor that the client and its extracting processes, begun before the clock, use too"
+    else:
+        where = "each on a processor of its own"
     scale = f" All times of the API are {run.time_scale:g} of what they are in life." if run.time_scale != 1 else ""
     return [
         ("Work", f"A list of {run.kind} is read, asked for ({requests}) and kept as a table.{scale}"),
@@ -310,7 +318,7 @@ def method(run: Run, judged_by: float) -> list[tuple[str, str]]:
         ("Rounds", f"{_many(run.rounds, 'round')}, seed {run.seed}. {_ROUNDS}"),
         ("Intervals", f"{_INTERVALS} Two match where the whole interval lies within 1 ± {100 * judged_by:g} %."),
         ("Control", _CONTROL),
-        ("Bound", _BOUND),
+        ("Bound", _BOUND + (_EXTRACTION if run.kind == "articles" else "")),
         ("Ideal", "The same requests played first come, first served, by an engine that costs nothing."),
         (
             "Times",
@@ -336,6 +344,9 @@ _CONTROL = (
 _BOUND = (
     "The largest of five lower bounds, from the round's latencies, slots and quota: work Σd/C; longest max d; packing"
     " max Σ(the k+1 shortest of the kC+1 longest d); quota max(s_k + q_k); quota and slots max(s_k + Σ(rest)/C)."
+)
+_EXTRACTION = (
+    " A page's latency holds its extraction, the least of three measured before; two processes need half of all of it."
 )
 _VALIDITY = (
     "A mode of ours is INVALID unless it has the right table, the same file as the others, exactly the requests that it"

@@ -5,7 +5,7 @@ are pending; 2 bad usage or input; 3 the API refused the key; 130 interrupted.
 
     __init__   the command line's frame: what every command needs, errors in one line, exit codes
     movies     `enricher movies`
-    articles   `enricher articles`, `run`; reporting: their report and cost; forecasting: their --dry-run
+    articles   `enricher articles`, `run`; reporting and saving: their report and cost; forecasting: their --dry-run
     feeds      `enricher feeds`; batches: `enricher batches`
     running    one job under a person's eyes: run, Ctrl-C, table, summary (any pipeline)
     watching   the progress line and the closing summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .running import Wish
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+MOST_READ = 20
+"""Feeds and pages that may wait to be written down while sources are read."""
 
 NOUN, LOCAL = "articles", "local"
 NO_FEEDS = "no feeds: name some with `enricher feeds add URL`, as `feeds:` in a --config file, or in RSS_FEED_URL"
@@ -121,7 +124,7 @@ def _settings(words: dict[str, Any]) -> ArticleSettings:
     if words["allow_private"]:
         flags["allow_private"] = ",".join(words["allow_private"])
     settings = load_for_articles(flags, _path(words["config"]))
-    idle = [f"--{name.replace('_', '-')}" for name in ("model", "base_url", "batch") if words[name]]
+    idle = [f"--{name.replace('_', '-')}" for name in ("model", "base_url") if words[name]]
     if idle and settings.provider == LOCAL:
         click.echo(
             f"hint: {' and '.join(idle)} change nothing for the provider local; --provider names another", err=True
@@ -133,7 +136,7 @@ def _wish(words: dict[str, Any], inputs: tuple[str, ...]) -> Wish:
     from .running import Wish
 
     return Wish(
-        tuple(path for path in map(Path, inputs) if path.is_file()),
+        tuple(Path(name) for name in inputs if _is_file(name)),
         NOUN,
         out=_path(words["out"]),
         limit=words["limit"],
@@ -143,6 +146,13 @@ def _wish(words: dict[str, Any], inputs: tuple[str, ...]) -> Wish:
         verbose=words["verbose"],
         report=_path(words["report"]),
     )
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # an address may be longer than a file's name can be
+        return False
 
 
 def _path(text: str | None) -> Path | None:
@@ -213,20 +223,6 @@ def keys_of(settings: ArticleSettings, chosen: Articles) -> dict[str, str]:
     return keys
 
 
-@dataclass(slots=True)
-class _Collected:
-    """A sink that keeps what is read: feeds are few."""
-
-    outcomes: list[Outcome]
-
-    def offer(self, outcome: Outcome) -> bool:
-        self.outcomes.append(outcome)
-        return True
-
-    def put(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-
-
 class Tokens:
     """Counts the tokens of all streams as they come, for the progress line. Never their text: it is an article's."""
 
@@ -253,15 +249,22 @@ def read(
     from ..modes.performer import Stop
     from ..pipelines.articles.pipeline import lane_of
     from ..pipelines.articles.reading import FEED_TABLE, reading_recipe, rows_of, sources_of
+    from ..store import Writer
 
-    sink = _Collected([])
-    engine.work(sources_of(inputs), reading_recipe(chosen.fetcher), sink, Stop(), lane_of=lane_of)
-    store.remember([learnt for outcome in sink.outcomes for learnt in outcome.learnt])
+    outcomes: list[Outcome] = []
+
+    def remember(batch: Sequence[Outcome]) -> None:
+        """What was fetched is kept as it comes, and not held: a list may name thousands of pages."""
+        store.remember([learnt for outcome in batch for learnt in outcome.learnt])
+        outcomes.extend(replace(outcome, learnt=()) for outcome in batch)
+
+    with Writer(remember, most_waiting=MOST_READ) as sink:
+        engine.work(sources_of(inputs), reading_recipe(chosen.fetcher), sink, Stop(), lane_of=lane_of)
     now = datetime.now(UTC)
     since = None if since_s is None else f"{now - timedelta(seconds=since_s):%Y-%m-%dT%H:%M:%SZ}"
-    reading = rows_of(inputs, sink.outcomes, since, limit)
     store.prepare([FEED_TABLE])
     known = {row[0]: row for row in store.rows_of(FEED_TABLE)}
+    reading = rows_of(inputs, outcomes, since, limit, known)
     store.put_rows(
         FEED_TABLE,
         [
@@ -280,7 +283,6 @@ def _old_title(known: dict[str, Any], url: str) -> str | None:
 def enrich_articles(settings: ArticleSettings, names: Sequence[str], wish: Wish, *, dry_run: bool = False) -> int:
     """Read, analyse, report; or tell the plan. Returns the exit code."""
     import json
-    from dataclasses import replace
 
     from ..engine import Tally, plan
     from ..export import format_of
@@ -346,7 +348,7 @@ def enrich_articles(settings: ArticleSettings, names: Sequence[str], wish: Wish,
 
 def _job_name(names: Sequence[str]) -> str:
     """What `enricher jobs` calls it: its file or address; of several, the first one, short enough for a line."""
-    first = path.name if (path := Path(names[0])).is_file() else names[0].partition("://")[2]
+    first = Path(names[0]).name if _is_file(names[0]) else names[0].partition("://")[2]
     return first if len(names) == 1 else f"{first.partition('/')[0]} and {len(names) - 1} more"
 
 
@@ -372,15 +374,14 @@ def _tell_sources(inputs: Inputs, wish: Wish) -> None:
 
 
 def _tell_reading(reading: Reading, wish: Wish) -> None:
-    """Name the feeds that brought nothing, and say how many articles there are."""
+    """Name what brought nothing, and say how many articles there are."""
     from ..pipelines.articles.reading import NO_ENTRIES, OK
 
     nothing = [(feed.url, feed.state) for feed in reading.feeds if feed.state != OK]
-    for name, state in [*nothing, *((name, NO_ENTRIES) for name in reading.empty)]:
+    for name, state in [*nothing, *((name, NO_ENTRIES) for name in reading.empty), *reading.unread]:
         click.echo(f"{name}: {state}", err=True)
     parts = []
-    if reading.feeds:
-        good = sum(feed.state in (OK, NO_ENTRIES) for feed in reading.feeds)
+    if good := sum(feed.state in (OK, NO_ENTRIES) for feed in reading.feeds):
         articles = sum(feed.articles for feed in reading.feeds)
         parts.append(f"{_count(good, 'feed')} with {_count(articles, 'article')}")
     if reading.older:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from .opening import DB, open_store
 
 if TYPE_CHECKING:
-    from ..model import Job, Pipeline
+    from ..model import Item, Job, Pipeline
     from ..store import Store, Total
 
 WIDE = 80
@@ -20,17 +20,23 @@ WIDE = 80
 
 
 def _pipeline(name: str) -> Pipeline:
-    from ..errors import StoreError
+    from ..errors import MissingExtra, StoreError
+    from ..model import Pipeline
     from ..pipelines.movies.pipeline import movies
 
     if name == "articles":
-        from ..settings import load_for_articles
-        from .articles import articles_of
-
-        return articles_of(load_for_articles({"provider": "local"})).pipeline
+        try:
+            from ..pipelines.articles.recipe import COLUMNS
+        except ImportError:
+            raise MissingExtra("articles") from None
+        return Pipeline(name, _never, COLUMNS, merged=True)  # a table needs neither settings nor anybody who analyses
     if name != "movies":
         raise StoreError(f"the job is of the pipeline {name!r}, which this program does not know")
     return movies()
+
+
+def _never(_item: Item) -> NoReturn:
+    raise AssertionError("what lies in the database is asked nothing")
 
 
 def _job(store: Store, number: int | None) -> Job:
@@ -65,15 +71,18 @@ def export(job: int | None, out: str | None, spreadsheet_safe: bool, db: str | N
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @DB
 def jobs(job: int | None, as_json: bool, db: str | None) -> int:
-    """List the jobs in the database, or tell of one JOB: how far it is, and what it cost."""
+    """List the jobs in the database, or tell of one JOB: how far it is, what it cost, and what it has saved."""
     import json
 
     from rich.console import Console
     from rich.table import Table
 
+    from .saving import saving_of
+
     with open_store(db) as store:
         found = [_job(store, job)] if job is not None else store.jobs()
         told = [(each, store.counts(each.id), store.ledger.totals(each.id)) for each in found]
+        saving = saving_of(store, told[0][0]) if job is not None else None
     if as_json:
         facts = [
             {
@@ -91,6 +100,7 @@ def jobs(job: int | None, as_json: bool, db: str | None) -> int:
                 "cache_hits": each.hits,
                 "retries": each.retries,
                 "cost": [asdict(total) for total in costs],
+                **({"saving": asdict(saving)} if saving is not None else {}),
             }
             for each, counts, costs in told
         ]
@@ -110,7 +120,7 @@ def jobs(job: int | None, as_json: bool, db: str | None) -> int:
         )
     screen.print(table)
     if job is not None:
-        for line in cost_lines(told[0][2]):
+        for line in [*cost_lines(told[0][2]), *([str(saving)] if saving is not None else [])]:
             click.echo(line)
     return 0
 

@@ -60,6 +60,9 @@ from .retry import Backoff, judge, judge_error, parse_json
 
 T = TypeVar("T")
 
+AFTER_THE_WORK = frozenset({408, 502, 504})
+"""What is said between us and a service: it may have done the work, and want to be paid for it."""
+
 NOT_MODIFIED = 304
 """What was remembered is still good (RFC 9110, 15.4.5)."""
 
@@ -139,10 +142,12 @@ def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | N
     while True:
         try:
             ticket: Ticket = yield Permit(service, host, request.tokens, request.spacing_s)
-        except ServiceDown:
+        except ServiceDown as down:
             if service.per_host is None and not request.replaceable:
                 raise
-            raise GaveUp("it does not answer any more", max(attempt, 1)) from None
+            # What is said of one of many hosts tells no time; what is said of a service does, and runs would differ.
+            reason = "it does not answer any more" if service.per_host is None else down.reason
+            raise GaveUp(reason, max(attempt, 1)) from None
         if ticket.granted_at is not None and ticket.asked_at is not None:
             journey.wait_s += ticket.granted_at - ticket.asked_at
         entry: int | None = None
@@ -226,6 +231,8 @@ def _bill(
 ) -> Bill:
     """What an attempt came to. An answer that tells no usage is paid for at its worst; a lost one may have cost that."""
     if response is None:
+        return Bill(entry, "unknown")
+    if response.status in AFTER_THE_WORK:
         return Bill(entry, "unknown")
     if not 200 <= response.status < 300:
         return Bill(entry, "free")

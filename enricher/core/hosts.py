@@ -7,8 +7,8 @@ Trouble with one host is that host's alone. A pause holds its requests only. A h
 `HOST_PATIENCE.failures` failures in a row: for `first_open_s` its requests are turned away at once, then one goes to find
 out whether it is back, while the others wait for what it brings; each time that it is not, twice as long. A service that
 the job can't do without is waited for; of fifty sites one is always down, and who waited two minutes for it would hold
-workers that the other forty-nine could use. Five failures are what one item's attempts come to, so a dead host costs the
-time of one item; and at 5 % faults five in a row come once in three million.
+workers that the other forty-nine could use. A page's three attempts and two of the next come to five failures, so a dead
+host costs the time of two items; and at 5 % faults five in a row come once in three million.
 
 What is known of a host is forgotten when it no longer matters (`Hosts.forget`), so that a thousand sites cost nothing.
 """

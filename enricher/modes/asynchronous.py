@@ -166,6 +166,7 @@ async def _run(
                         feed.done(item)
                     if not sink.offer(outcome):
                         await asyncio.to_thread(sink.put, outcome)
+                    del outcome  # its answers may be large, and the next item takes its time
             except Interrupted:
                 return
             except asyncio.CancelledError:

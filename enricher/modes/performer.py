@@ -117,11 +117,12 @@ WAITED_FOR = (Nap, Send, Pending, Compute)
 class Held:
     """What a flow holds, and what it sent last."""
 
-    __slots__ = ("lead", "request", "ticket")
+    __slots__ = ("entry", "lead", "request", "ticket")
 
     def __init__(self) -> None:
         self.ticket: Ticket | None = None
         self.lead: str | None = None
+        self.entry: int | None = None  # what was booked and is not billed yet
         self.request: Request | None = None
 
 
@@ -226,8 +227,10 @@ class Performer:
                 if self.stop.is_set():
                     raise Interrupted
                 entry = self.purse.book(effect.charge, effect.key)
+                held.entry = entry
                 return Nap(PURSE_AGAIN_S, again=True) if entry is None else entry
             case Bill():
+                held.entry = None
                 self.purse.bill(effect)
                 return None
             case Wait():
@@ -261,6 +264,9 @@ class Performer:
         if held.lead is not None:
             self.memory.settle(held.lead, None)
             held.lead = None
+        if held.entry is not None:
+            self.purse.bill(Bill(held.entry, "unknown"))
+            held.entry = None
 
 
 def _attempt(request: Request, report: Report, was_probe: bool) -> Attempt:

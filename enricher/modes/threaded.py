@@ -137,6 +137,7 @@ def _work(
             finally:
                 feed.done(item)
             sink.put(outcome)
+            del outcome  # its answers may be large, and the next item takes its time
     except Interrupted:
         return
     except BaseException as error:

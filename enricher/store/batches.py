@@ -179,6 +179,15 @@ class Batches:
         batch = schema.Batch
         return self._found(batch.select().where(batch.job == job_id, batch.state.in_(OPEN)).order_by(batch.id))
 
+    def holding(self, keys: Sequence[str]) -> list[Batch]:
+        """The batches of any job that are not over and hold one of these keys, the oldest first."""
+        item, batch = schema.BatchItem, schema.Batch
+        wanted = set(map(storable, keys))
+        query = item.select(item.batch, item.key).join(batch).where(batch.state.in_(OPEN)).tuples()
+        with self._database.reading() as database:
+            found = {batch_id for batch_id, key in query.execute(database) if key in wanted}
+        return self._found(batch.select().where(batch.id.in_(sorted(found))).order_by(batch.id)) if found else []
+
     def taken(self) -> list[str]:
         """What providers call the batches that they have taken, of all jobs."""
         batch = schema.Batch

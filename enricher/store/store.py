@@ -7,6 +7,7 @@ cost more than running it.
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,13 +45,18 @@ from .text import answer_columns, candidates_of, candidates_text, dumps, loads, 
 # The bound on the answers is looked at once in so many commits: one sum over an index, 4 ms at 100,000 answers.
 COMMITS_BETWEEN_PRUNES = 64
 
+# A page of rows is held at once: as many as were asked for, or as many as make up so much text. An article may be a novel.
+MOST_PAGE_CHARS = 4_000_000
+
 # What the next run asks for. A deferred item was handed to a provider; run again, it finds its answer in the memory.
 OPEN_STATES = ("pending", "failed", "deferred")
 
 # One ordered stream out of three: SQLite merges the parts, each of which the index (job, state, position) delivers in
 # order, so a page costs the same at the end of a million items as at their beginning.
 _OPEN = "SELECT position, key, fields FROM item WHERE job_id = :job AND state = '{}' AND position > :after"
-_TODO = " UNION ALL ".join(map(_OPEN.format, OPEN_STATES)) + " ORDER BY position LIMIT :page"
+_ORDERED = " ORDER BY position LIMIT :page"
+_TODO = " UNION ALL ".join(map(_OPEN.format, OPEN_STATES)) + _ORDERED
+_DEFERRED = _OPEN.format("deferred") + _ORDERED
 
 _EXPORT = """
     SELECT r.position, source.name, r.line, r.cells, r.error, item.state, item.score, item.error, item.record
@@ -228,12 +234,12 @@ class Store:
 
     # ── items ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def todo(self, job_id: int, page: int = 500) -> Iterator[Item]:
+    def todo(self, job_id: int, page: int = 500, *, deferred_only: bool = False) -> Iterator[Item]:
         """What is still to be asked: items pending, failed or deferred, in input order, each at most once.
 
         Read in pages as they are wanted, so an item that fails meanwhile is not met again.
         """
-        for _, key, fields in self._pages(_TODO, page, job=job_id):
+        for _, key, fields in self._pages(_DEFERRED if deferred_only else _TODO, page, job=job_id):
             yield Item(key, loads(fields))
 
     def reset(self, job_id: int, keys: Sequence[str] | None = None) -> int:
@@ -412,11 +418,25 @@ class Store:
         after = -1
         while True:
             with self._database.reading() as database:
-                rows = database.raw.execute(statement, {**values, "after": after, "page": page}).fetchall()
+                cursor = database.raw.execute(statement, {**values, "after": after, "page": page})
+                rows, whole = _page(cursor)
             yield from rows
-            if len(rows) < page:
+            if whole and len(rows) < page:
                 return
             after = rows[-1][0]
+
+
+def _page(cursor: sqlite3.Cursor) -> tuple[list[tuple[Any, ...]], bool]:
+    """A cursor's rows, and whether these are all: of very long ones only the first, so that memory stays bounded."""
+    rows: list[tuple[Any, ...]] = []
+    room = MOST_PAGE_CHARS
+    for row in cursor:
+        rows.append(row)
+        room -= sum([len(value) for value in row if isinstance(value, str)])
+        if room < 0:
+            cursor.close()
+            return rows, False
+    return rows, True
 
 
 def _job_where(database: Connected, column: str, value: object) -> Job | None:

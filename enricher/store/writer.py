@@ -110,6 +110,7 @@ class Writer:
                 self._commit(batch)
                 if self._on_committed is not None:
                     self._on_committed(batch)
+                del batch  # it may be large, and the next one takes its time
         except BaseException as failure:  # noqa: BLE001 - it is raised again, in the producers' threads
             with self._work:
                 self._failure = failure

@@ -238,6 +238,7 @@ class _LeanAdapter(HTTPAdapter):
     def __init__(self, slots: int) -> None:
         self._pools: dict[str, Any] = {}
         self._trusts: dict[str, ssl.SSLContext] = {}
+        self._trusting = threading.Lock()
         self._lock = threading.Lock()
         # Of its own pools the manager keeps but the last: they are kept here, and closed by being let go.
         super().__init__(pool_connections=1, pool_maxsize=slots, max_retries=0, pool_block=True)
@@ -274,9 +275,10 @@ class _LeanAdapter(HTTPAdapter):
 
     def trust(self, bundle: str) -> ssl.SSLContext:
         """A context that trusts those whom a bundle vouches for, one for all connections."""
-        if bundle not in self._trusts:
-            self._trusts[bundle] = trust_in(bundle)
-        return self._trusts[bundle]
+        with self._trusting:  # or all who begin together read it, and it takes each of them longer than a page
+            if bundle not in self._trusts:
+                self._trusts[bundle] = trust_in(bundle)
+            return self._trusts[bundle]
 
     def close(self) -> None:
         super().close()
@@ -525,18 +527,17 @@ class PooledTransport:
         body = io.BytesIO()  # it gives its contents away without a copy
         size = 0
         first_byte_at = None
-        while piece := read(PIECE_BYTES, decode_content=False):
-            if unpacking is not None:
-                piece = unpacking.feed(piece, most_bytes - size)
-            size += len(piece)
-            if size > most_bytes:
-                return None, first_byte_at
-            body.write(piece)
-            if request.stream and piece:
-                if first_byte_at is None:
-                    first_byte_at = self._clock()
-                if self._on_chunk is not None:
-                    self._on_chunk(request, piece)
+        while came := read(PIECE_BYTES, decode_content=False):
+            for piece in (came,) if unpacking is None else unpacking.feed(came):
+                size += len(piece)
+                if size > most_bytes:
+                    return None, first_byte_at
+                body.write(piece)
+                if request.stream:
+                    if first_byte_at is None:
+                        first_byte_at = self._clock()
+                    if self._on_chunk is not None:
+                        self._on_chunk(request, piece)
         if unpacking is not None:
             unpacking.finish()
         return body.getvalue(), first_byte_at

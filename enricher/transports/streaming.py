@@ -253,19 +253,18 @@ class StreamingTransport:
                 pieces = io.BytesIO()  # it gives its contents away without a copy
                 size = 0
                 first_byte_at = None
-                async for chunk in response.content.iter_any():
-                    if unpacking is not None:
-                        chunk = unpacking.feed(chunk, most_bytes - size)
-                    size += len(chunk)
-                    if size > most_bytes:
-                        response.close()
-                        raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
-                    pieces.write(chunk)
-                    if request.stream and chunk:
-                        if first_byte_at is None:
-                            first_byte_at = self._clock()
-                        if self._on_chunk is not None:
-                            self._on_chunk(request, chunk)
+                async for came in response.content.iter_any():
+                    for piece in (came,) if unpacking is None else unpacking.feed(came):
+                        size += len(piece)
+                        if size > most_bytes:
+                            response.close()
+                            raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
+                        pieces.write(piece)
+                        if request.stream:
+                            if first_byte_at is None:
+                                first_byte_at = self._clock()
+                            if self._on_chunk is not None:
+                                self._on_chunk(request, piece)
                 if unpacking is not None:
                     unpacking.finish()
         except _FAILURES as error:

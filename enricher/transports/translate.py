@@ -142,6 +142,9 @@ class Broken(OSError):
 _PACKINGS = {"gzip", "x-gzip", "deflate"}
 _NEVER_ASKED_FOR = {"br", "zstd", "compress", "x-compress", "dcb", "dcz"}
 
+STEP_BYTES = 262_144
+"""As much is unpacked at once."""
+
 _MOST_MEMBERS = 1000
 """A gzip body may be many, one after the other. Empty ones cost time and never swell, so they are counted."""
 
@@ -154,14 +157,13 @@ class Unpacking:
         self._unpacker: Any = None  # zlib's own, once the first byte has come
         self._members = 0
 
-    def feed(self, data: bytes, most_bytes: int) -> bytes:
-        """What a piece unpacks to. It is over the limit if it is longer than `most_bytes`, and then by one byte only.
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What a piece unpacks to, `STEP_BYTES` at a time at most: who has had enough of a bomb leaves early.
 
         :raises Broken: if it can't be unpacked.
         """
-        parts = []
-        room = most_bytes + 1
-        while data and room:
+        there_is_more = False  # that the unpacker holds back, though it has taken all
+        while data or there_is_more:
             if self._unpacker is None:
                 self._unpacker = self._begin(data)
             elif self._unpacker.eof:
@@ -169,13 +171,13 @@ class Unpacking:
                     break  # padding, or what else follows: nobody minds it
                 self._unpacker = self._begin(data)
             try:
-                part = self._unpacker.decompress(data, room)
+                part = self._unpacker.decompress(data, STEP_BYTES)
             except zlib.error:
                 raise Broken from None
-            parts.append(part)
-            room -= len(part)
-            data = self._unpacker.unused_data
-        return b"".join(parts)
+            there_is_more = len(part) == STEP_BYTES and not self._unpacker.eof
+            data = self._unpacker.unconsumed_tail or self._unpacker.unused_data
+            if part:
+                yield part
 
     def finish(self) -> None:
         """Nothing more comes.

@@ -28,6 +28,9 @@ PROMPT_VERSION = "1"
 MOST_CHARS = 40_000
 """The text is cut here: some 10,000 tokens of English, nine times the mean of 181 real articles."""
 
+MOST_BYTES = 90_000
+"""And here, as UTF-8. No token is less than a byte, so no prompt has the 100,000 from which some models cost more."""
+
 MOST_TOKENS = 1024
 """Room for an answer of some 600 tokens. What a model thinks before it answers counts as well."""
 
@@ -99,12 +102,17 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is asked, for any provider. `schema` None: it is not asked to keep to a JSON schema."""
+    """What a model is asked, for any provider. `schema` None: it is not asked to keep to a JSON schema.
+
+    `content` tells what the article says, in 32 hexadecimal digits: its title and all its text, blanks and invisible
+    characters aside.
+    """
 
     system: str
     user: str
     schema: Mapping[str, Any] | None
     max_tokens: int
+    content: str
 
 
 # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,24 +124,24 @@ def plain(text: str) -> str:
 
 
 def prompt_of(article: Article, max_tokens: int = MOST_TOKENS, most_chars: int = MOST_CHARS) -> Prompt:
-    """The prompt for an article; its text is cut after `most_chars` characters, and the prompt says so."""
-    text = plain(article.text)
-    if len(text) > most_chars:
-        text = f"{text[:most_chars]}\n[cut here, after {most_chars} characters]"
-    material = _LOOKALIKE.sub("‹", f"Title: {_line(article.title, _TITLE_CHARS)}\n\n{text}")
+    """The prompt for an article; its text is cut after `most_chars` characters or `MOST_BYTES`, and the prompt says so."""
+    whole = plain(article.text)
+    text = _LOOKALIKE.sub("‹", whole)
+    cut = text[:most_chars].encode()[:MOST_BYTES].decode(errors="ignore")
+    if len(cut) < len(text):
+        text = f"{cut}\n[cut here, after {len(cut)} characters]"
+    material = f"Title: {_LOOKALIKE.sub('‹', _line(article.title, _TITLE_CHARS))}\n\n{text}"
     nonce = _digest(material)
     user = f"<article-{nonce}>\n{material}\n</article-{nonce}>"
-    return Prompt(_SYSTEM.replace("{nonce}", nonce), user, SCHEMA, max_tokens)
+    content = _digest(f"{_line(article.title)}\n\n{whole}")
+    return Prompt(_SYSTEM.replace("{nonce}", nonce), user, SCHEMA, max_tokens, content)
 
 
-def content_hash(article: Article) -> str:
-    """What an article says, in 32 hexadecimal digits: its title and text, blanks and invisible characters aside."""
-    return _digest(f"{_line(article.title)}\n\n{plain(article.text)}")
-
-
-def known_as(article: Article, provider: str, model: str) -> str:
-    """What its analysis is remembered by: a changed article, prompt, provider or model asks anew."""
-    return f"analysis {content_hash(article)} prompt {PROMPT_VERSION} by {provider} {model}"
+def known_as(content: str, provider: str, model: str) -> str:
+    """What the analysis of a content (`Prompt.content`) is remembered by: a changed article, prompt, provider or model asks
+    anew.
+    """
+    return f"analysis {content} prompt {PROMPT_VERSION} by {provider} {model}"
 
 
 def _digest(text: str) -> str:
@@ -152,7 +160,9 @@ _FRAME_TOKENS = 50  # the roles, and what the API says around the messages
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens that a text takes, rather too many than too few. It is no bound: a text made to mislead it can take more."""
+    """Tokens that a text takes, rather too many than too few: good enough for a quota. It is no bound: a text made to
+    mislead it can take more (`most_prompt_tokens`).
+    """
     lengths = [len(word) for word in _WORDS.findall(text)]
     letters = sum(length if length > _LONGEST_WORD_CHARS else (length + 2) // 3 for length in lengths)
     others = len(text) - sum(lengths) - text.count(" ")
@@ -161,8 +171,21 @@ def estimate_tokens(text: str) -> int:
 
 def prompt_tokens(prompt: Prompt) -> int:
     """Tokens that a prompt takes, estimated; the schema is paid for like text."""
+    return _own_tokens(prompt) + estimate_tokens(prompt.user)
+
+
+def most_prompt_tokens(prompt: Prompt) -> int:
+    """Tokens that a prompt takes at most, whatever its article: these tokenizers make no token of less than a byte.
+
+    Never fewer than `prompt_tokens`, which counts no character as more than its bytes. What is our own text is plain English
+    and stays estimated.
+    """
+    return _own_tokens(prompt) + len(prompt.user.encode())
+
+
+def _own_tokens(prompt: Prompt) -> int:
     schema = "" if prompt.schema is None else json.dumps(prompt.schema)
-    return estimate_tokens(prompt.system) + estimate_tokens(prompt.user) + estimate_tokens(schema) + _FRAME_TOKENS
+    return estimate_tokens(prompt.system) + estimate_tokens(schema) + _FRAME_TOKENS
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import Refused
-from ...model import Answer, Compute, Failed, Price, Request, Service
+from ...model import Answer, Compute, Failed, Price, Request, Service, Usage
 from .analysis import Analysis, Article, Prompt, prompt_of
 from .providers import local
 from .providers.base import BAD_REQUEST, Provider
-from .providers.services import analysis_request, reply_of
+from .providers.services import REFUSED, analysis_request, reply_of
 from .recipe import Analysed
 
 LOCAL, LOCAL_MODEL = "local", "extractive"
@@ -55,30 +55,36 @@ class ModelAnalyst:
         return f"{self.provider.name}:{self.model}"
 
     def analyse(self, article: Article, *, replaceable: bool) -> Generator[Request, Any, Analysed | Failed]:
-        """Its analysis.
+        """Its analysis; Failed if the model refuses. What it cost is what the call that brought the answer cost, whenever
+        that was, and None where that is not known.
 
         :raises ExchangeError: if the provider is exhausted, refuses, is down, or does not keep to the schema.
         """
         prompt = prompt_of(article)
         try:
-            answer: Answer = yield self._request(article, prompt, replaceable)
+            answer: Answer = yield self._request(prompt, replaceable)
         except Refused as refused:
             if not refused.reason.startswith(BAD_REQUEST):
                 raise
             # Some servers know no schema. The prompt describes the fields as well.
-            answer = yield self._request(article, replace(prompt, schema=None), replaceable)
+            answer = yield self._request(replace(prompt, schema=None), replaceable)
+        if answer.missing:
+            return Failed(REFUSED)
         analysis, usage = reply_of(self.provider, answer)
-        if usage is None:
-            return Analysed(analysis, self.provider.name, self.model)
-        cost = 0.0 if self.price is None else round(self.price.of(usage) * self.discount / NANO, 9)
-        return Analysed(analysis, self.provider.name, self.model, usage.tokens_in, usage.tokens_out, cost)
+        told = usage or Usage()
+        return Analysed(analysis, self.provider.name, self.model, told.tokens_in, told.tokens_out, self._cost(usage))
 
-    def _request(self, article: Article, prompt: Prompt, replaceable: bool) -> Request:
+    def _cost(self, usage: Usage | None) -> float | None:
+        """Dollars."""
+        if self.price is None:
+            return 0.0
+        return None if usage is None else round(self.price.of(usage) * self.discount / NANO, 9)
+
+    def _request(self, prompt: Prompt, replaceable: bool) -> Request:
         return analysis_request(
             self.service,
             self.provider,
             self.model,
-            article,
             prompt,
             price=self.price,
             stream=self.stream and not self.later,

@@ -97,7 +97,8 @@ def extract(body: bytes, url: str, content_type: str = "") -> Extracted:
         try:
             source = decode(body, content_type)
             if kind_of(content_type, body) == "text":
-                return _with_text(Extracted(), seen(source))
+                text = seen(source)
+                return Extracted(reason=TOO_LONG) if len(text) > MAX_TEXT_CHARS else _with_text(Extracted(), text)
             root = _tree(source)
             del source  # it would be held while the tree is copied
             return Extracted(reason=root) if isinstance(root, str) else _from_tree(root, url)

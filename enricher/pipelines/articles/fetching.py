@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ...errors import ExchangeError
+from ...errors import ExchangeError, GaveUp
 from ...model import Answer, Failed, Request, Service
 from .addresses import absolute
 from .robots import ALLOW_ALL, Robots, rules_of
@@ -21,6 +21,8 @@ MOST_REDIRECTS = 5
 GONE = "gone for good (410)"
 NOT_ALLOWED = "no public address on port 80 or 443 (--allow-private names exceptions)"
 NO_SUCH_PAGE = "there is no such page (404)"
+UNANSWERED = "its site does not answer, or only with errors"
+"""One reason for all: which page of a silent host finds out, and how, depends on who asks first."""
 
 Flow = Generator[Request, Any, Any]
 
@@ -45,7 +47,7 @@ class Fetcher:
     def fetch(self, url: str, kind: Literal["feed", "page"]) -> Generator[Request, Answer, Fetched | Failed]:
         """What lies at an address, as `absolute` spells it.
 
-        :raises ExchangeError: if a host refuses, or stays silent.
+        :raises ExchangeError: if a host refuses.
         """
         most = MOST_FEED_BYTES if kind == "feed" else MOST_PAGE_BYTES
         for _ in range(MOST_REDIRECTS + 1):
@@ -62,6 +64,8 @@ class Fetcher:
             except ExchangeError as error:
                 if error.reason == "not allowed":
                     return Failed(NOT_ALLOWED)
+                if isinstance(error, GaveUp):
+                    return Failed(UNANSWERED)
                 raise
             if answer.missing:
                 return Failed(GONE if answer.status == 410 else NO_SUCH_PAGE)
@@ -76,7 +80,7 @@ class Fetcher:
     def _robots(self, url: str) -> Generator[Request, Answer, Robots | Failed]:
         """The rules of a host, asked for once for all workers; its redirects are followed, whatever they say."""
         parts = urlsplit(url)
-        place = f"{parts.scheme}://{parts.netloc}/robots.txt"
+        place = own = f"{parts.scheme}://{parts.netloc}/robots.txt"
         try:
             for _ in range(MOST_REDIRECTS + 1):
                 answer = yield Request(self.web, place, kind="robots", expects="bytes", max_bytes=MOST_ROBOTS_BYTES)
@@ -86,8 +90,10 @@ class Fetcher:
                     return rules_of(answer.status, answer.body)
                 place = absolute(answer.headers.get("location", ""), place)
         except ExchangeError as error:
-            if error.reason in ("not allowed", "too large"):
-                return Failed(NOT_ALLOWED) if error.reason == "not allowed" else ALLOW_ALL
+            if error.reason == "not allowed" and place == own:
+                return Failed(NOT_ALLOWED)
+            if isinstance(error, GaveUp):
+                return Failed(UNANSWERED)
             # RFC 9309, 2.3.1.4: who can't be asked for the rules is not to be asked for the rest.
             return Failed(f"its robots.txt could not be read: {error.reason}")
         except ValueError:

@@ -14,7 +14,6 @@ Rule 3: a password in an address is never repeated.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +41,6 @@ _SECRET = re.compile(r"//[^/\s]*@")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _COLUMNS = ("url", "link", "address", "articleurl", "permalink")  # of several, the first here that a row fills
 _HEAD_BYTES = 64 * 1024
-_CHUNK_BYTES = 1024 * 1024
 _MOST_TEXT_CHARS = 1_000  # of a wrong line: enough to find it by
 
 
@@ -97,25 +95,6 @@ def read_inputs(names: Sequence[str]) -> Inputs:
         else:
             given += _read(name)
     return Inputs(tuple(given))
-
-
-def content_digest(names: Sequence[str]) -> str:
-    """SHA-256 over what is named, in its order, in hex: addresses, base names of files and their contents.
-
-    Raises InputError if a file can't be read.
-    """
-    whole = hashlib.sha256()
-    for name in names:
-        if _ADDRESS.match(name):
-            whole.update(b"address\0" + name.encode("utf-8", "surrogatepass") + b"\0")
-            continue
-        contents = hashlib.sha256()
-        with _opened(name) as raw:
-            while chunk := raw.read(_CHUNK_BYTES):
-                contents.update(chunk)
-        # A digest of digests: where one file ends and the next begins changes it, too.
-        whole.update(b"file\0" + Path(name).name.encode("utf-8", "surrogatepass") + b"\0" + contents.digest())
-    return whole.hexdigest()
 
 
 # ── one file ────────────────────────────────────────────────────────────────────────────────────────────────────────

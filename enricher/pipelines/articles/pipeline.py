@@ -14,7 +14,7 @@ from .addresses import site_of
 from .analysis import PROMPT_VERSION
 from .analysts import LOCAL, LocalAnalyst, ModelAnalyst
 from .fetching import Fetcher
-from .prices import load_prices, price_of
+from .prices import discount_of, load_prices, price_of
 from .providers import BY_NAME
 from .providers.services import service_of
 from .reading import FEED_TABLE
@@ -115,12 +115,15 @@ def _analysts(choices: Choices) -> list[Analyst]:
 
 def _analyst(choices: Choices, name: str, model: str | None, base_url: str | None) -> Analyst:
     if name == LOCAL:
+        if choices.batch and choices.provider == LOCAL:
+            raise SettingError("--batch: texts that are analysed on this machine cost nothing; leave it out")
         return LocalAnalyst(choices.article_timeout_s)
     if name not in BY_NAME:
         raise SettingError(f"provider is {name!r}; allowed are {', '.join((LOCAL, *BY_NAME))}")
     provider = BY_NAME[name]
     chosen = model or provider.default_model
-    price = price_of(load_prices(choices.prices), name, chosen, choices.today)
+    prices = load_prices(choices.prices)
+    price = price_of(prices, name, chosen, choices.today)
     if price is None and name == "openai" and base_url is not None:
         provider = BY_NAME["compatible"]  # a server of one's own that speaks like it: it knows less, and costs nothing
     service = service_of(
@@ -130,11 +133,12 @@ def _analyst(choices: Choices, name: str, model: str | None, base_url: str | Non
         lifetime_s=choices.analyses_s,
         minute_s=choices.api_minute_s,
     )
-    batch = service.batch if choices.batch else None
-    if batch is not None:
-        batch = replace(batch, most=min(batch.most, choices.batch_size))
-    service = replace(service, batch=batch)
-    if price is None and base_url is None:
+    if service.batch is not None:  # kept in any case: what was handed in by an earlier run is waited for
+        most = min(service.batch.most, choices.batch_size)
+        service = replace(service, batch=replace(service.batch, most=most, discount=discount_of(prices, name)))
+    elif choices.batch:
+        raise SettingError(f"--batch: {chosen} at {service.base_url} takes none; leave it out")
+    if price is None and provider is not BY_NAME["compatible"]:
         raise SettingError(
             f"--model {chosen}: its price is not known; choose another, or name a file of prices (`prices:` in --config)"
         )
@@ -144,6 +148,6 @@ def _analyst(choices: Choices, name: str, model: str | None, base_url: str | Non
         chosen,
         price,
         stream=choices.stream,
-        later=batch is not None,
-        discount=1.0 if batch is None else batch.discount,
+        later=choices.batch,
+        discount=service.batch.discount if choices.batch and service.batch is not None else 1.0,
     )

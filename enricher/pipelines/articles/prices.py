@@ -1,4 +1,4 @@
-"""What models cost: read from a file that a person can edit, with dates and tiers (`prices.yaml` says how).
+"""What models cost: read from a file that a person can edit, with dates (`prices.yaml` says how).
 
 A file that can't be used is refused in one line that names the file and the place in it. Nothing is guessed: a model
 that is not listed has no price.
@@ -21,24 +21,23 @@ from ...model import Price
 BUNDLED = Path(__file__).with_name("prices.yaml")
 
 _DAY = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$", re.ASCII)
-_FIELDS = {"since", "in", "cached", "out", "above"}
+_FIELDS = {"since", "in", "cached", "out"}
 _PROVIDER_FIELDS = {"source", "checked", "batch", "models"}
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
-    """A price from a day on, for requests of more than `above` input tokens."""
+class Dated:
+    """A price from a day on."""
 
     since: date
-    above: int
     price: Price
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Tiers by provider and model, and what each provider's prices are multiplied by in a batch."""
+    """Prices by provider and model, and what each provider's are multiplied by in a batch."""
 
-    tiers: Mapping[str, Mapping[str, tuple[Tier, ...]]]
+    dated: Mapping[str, Mapping[str, tuple[Dated, ...]]]
     discounts: Mapping[str, float]
 
 
@@ -60,18 +59,14 @@ def load_prices(path: Path | None = None) -> Prices:
     return _Reader(file).prices(data)
 
 
-def price_of(prices: Prices, provider: str, model: str, on: date, prompt_tokens: int = 0) -> Price | None:
-    """What a model's tokens cost on a day, in a request of so many input tokens; None where that is not known.
+def price_of(prices: Prices, provider: str, model: str, on: date) -> Price | None:
+    """What a model's tokens cost on a day; None where that is not known.
 
     A model's dated name ("…-20251001") costs what its plain one does, unless it is listed itself.
     """
-    models = prices.tiers.get(provider, {})
-    held = [tier for tier in models.get(model) or models.get(_DAY.sub("", model), ()) if tier.since <= on]
-    if not held:
-        return None
-    newest = max(tier.since for tier in held)
-    fitting = [tier for tier in held if tier.since == newest and (tier.above == 0 or prompt_tokens > tier.above)]
-    return max(fitting, key=lambda tier: tier.above).price if fitting else None
+    models = prices.dated.get(provider, {})
+    held = [one for one in models.get(model) or models.get(_DAY.sub("", model), ()) if one.since <= on]
+    return max(held, key=lambda one: one.since).price if held else None
 
 
 def discount_of(prices: Prices, provider: str) -> float:
@@ -87,30 +82,28 @@ class _Reader:
 
     def prices(self, data: Any) -> Prices:
         providers = self._mapping(self._mapping(data, "", {"providers"}).get("providers"), "providers")
-        tiers, discounts = {}, {}
+        dated, discounts = {}, {}
         for name, told in providers.items():
             place = f"providers.{name}"
             fields = self._mapping(told, place, _PROVIDER_FIELDS)
             discounts[name] = self._number(fields.get("batch", 1.0), f"{place}.batch")
             models = self._mapping(fields.get("models"), f"{place}.models")
-            tiers[name] = {model: self._tiers(listed, f"{place}.models.{model}") for model, listed in models.items()}
-        return Prices(tiers, discounts)
+            dated[name] = {model: self._all(listed, f"{place}.models.{model}") for model, listed in models.items()}
+        return Prices(dated, discounts)
 
-    def _tiers(self, listed: Any, place: str) -> tuple[Tier, ...]:
+    def _all(self, listed: Any, place: str) -> tuple[Dated, ...]:
         if not isinstance(listed, list) or not listed:
             raise self._wrong(place, "a list of prices")
-        return tuple(self._tier(entry, f"{place}[{number}]") for number, entry in enumerate(listed))
+        return tuple(self._one(entry, f"{place}[{number}]") for number, entry in enumerate(listed))
 
-    def _tier(self, entry: Any, place: str) -> Tier:
+    def _one(self, entry: Any, place: str) -> Dated:
         fields = self._mapping(entry, place, _FIELDS)
-        since, above = fields.get("since"), fields.get("above", 0)
+        since = fields.get("since")
         if type(since) is not date:
             raise self._wrong(f"{place}.since", "a day like 2026-11-26")
-        if type(above) is not int or above < 0:
-            raise self._wrong(f"{place}.above", "a number of tokens")
         fresh = self._nano(fields.get("in"), f"{place}.in")
         cached = fresh if fields.get("cached") is None else self._nano(fields["cached"], f"{place}.cached")
-        return Tier(since, above, Price(fresh, self._nano(fields.get("out"), f"{place}.out"), cached))
+        return Dated(since, Price(fresh, self._nano(fields.get("out"), f"{place}.out"), cached))
 
     def _nano(self, dollars_a_million: Any, place: str) -> float:
         """Billionths of a dollar for one token."""

@@ -7,6 +7,10 @@ entries stand: whichever feed answered first, the job is the same.
 (Feeds as items whose outcomes have children would need rows whose order depends on who answers first. This does not, and a
 job that is resumed within the hour is recognised without a request.)
 
+A page that names a feed may be a site's front page, which stands for its feed, or an article of a site that has one, as
+most have. It is an article if it says so (og:type), if it lies deep in its site (deeper on the command line, where people
+name sites, than in lists, which hold articles), if that feed holds it as an entry, or if that feed can't be had.
+
 One article in several feeds is one row: that of the first one. Articles are told apart by their canonical address. A
 source that is named twice is read once.
 """
@@ -15,18 +19,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
+from ...errors import ExchangeError, Refused
 from ...model import Compute, Conclusion, Failed, Found, Item, Outcome, Recipe, Request, Row, Table
 from .addresses import absolute, canonical
-from .feeds import Entry, Feed, NotAFeed, feed_links, parse_feed
-from .fetching import GONE, Fetched, Fetcher
-from .inputs import Inputs, Local, Wanted, Wrong
+from .feeds import Entry, Feed, NotAFeed, feed_links, parse_feed, root_of
+from .fetching import GONE, NO_SUCH_PAGE, Fetched, Fetcher
+from .inputs import COMMAND_LINE, Inputs, Local, Wanted, Wrong
 
 PARSE_WITHIN_S = 30.0
 OK, GONE_STATE, NO_ENTRIES = "ok", "gone", "no entries"
+SHALLOW_NAMED, SHALLOW_LISTED = 2, 1
+"""A front page's path has so many parts at most: on the command line, in a list."""
+
+_HEAD_BYTES = 512 * 1024
+_FEED_ROOTS = ("rss", "rdf", "feed")
+_JSON_FEED = re.compile(rb"\s*\{.{0,1000}jsonfeed\.org/version/", re.DOTALL)
+_META = re.compile(rb"<meta\b[^<>]{1,500}>", re.IGNORECASE)
+_ARTICLE = re.compile(rb"[\s\"']article:published_time\b|\scontent\s{0,9}=\s{0,9}[\"']?article\b", re.IGNORECASE)
+_YEAR = re.compile(r"(?:19|20)\d\d(?:\D.*)?")
+
 CELLS = ("url", "feed", "title", "author", "published")
 
 FEED_TABLE = Table(
@@ -58,7 +75,8 @@ class Reading:
     """All rows of what was named, and how the feeds are.
 
     `doubles` are articles that were named more than once, beyond the first time; `older` those that `since` left out.
-    `empty` names the files whose feed has no entries.
+    `empty` names the files whose feed has no entries; `unread` are the addresses that may be articles as well as feeds and
+    can't be read, with the reason.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -66,6 +84,7 @@ class Reading:
     doubles: int = 0
     older: int = 0
     empty: list[str] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def digest(self) -> str:
@@ -74,51 +93,95 @@ class Reading:
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def parse(body: bytes, url: str, content_type: str) -> Feed | list[str] | None:
-    """Runs in a process of its own: the feed; or the feeds that a page names; None for a page that names none."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is no feed: the addresses of those that it names, and whether it says that it is an article."""
+
+    feeds: tuple[str, ...] = ()
+    is_article: bool = False
+
+
+def parse(body: bytes, url: str, content_type: str) -> Feed | Page | Failed:
+    """Runs in a process of its own. Failed: it would be a feed, were it not too much of one."""
     try:
         return parse_feed(body, url, content_type)
-    except NotAFeed:
-        return feed_links(body, url) or None
+    except NotAFeed as reason:
+        if root_of(body) in _FEED_ROOTS or _JSON_FEED.match(body):
+            return Failed(str(reason))
+        tags = (tag[0] for tag in _META.finditer(body[:_HEAD_BYTES]))
+        declared = any(_ARTICLE.search(tag) for tag in tags if b"og:type" in tag or b":published_time" in tag)
+        return Page(tuple(feed_links(body, url)), declared)
 
 
 def reading_recipe(fetcher: Fetcher) -> Recipe:
-    """Reads one source: the item's fields are `url` and `kind`. Concludes Found with `feed` (its address), `title` and
-    `entries`, or with `article` where it is no feed.
+    """Reads one source: the item's fields are `url`, `kind`, and `shallow`, how many parts a front page's path has at most.
+    Concludes Found with `feed` (its address), `title` and `entries`, or with `article` where it is no feed.
     """
 
     def recipe(item: Item) -> Generator[Request | Compute, Any, Conclusion]:
-        url, kind = item.fields["url"], item.fields["kind"]
-        fetched: Fetched | Failed = yield from fetcher.fetch(url, "feed")
-        if isinstance(fetched, Failed):
-            return fetched
-        parsed = yield from _parsed(fetched)
-        if isinstance(parsed, list) and kind != "article":
-            fetched = yield from fetcher.fetch(absolute(parsed[0], fetched.url), "feed")
-            if isinstance(fetched, Failed):
-                return Failed(f"the feed that it names: {fetched.reason}")
-            parsed = yield from _parsed(fetched)
-        if isinstance(parsed, Failed):
-            return parsed
-        if isinstance(parsed, Feed):
-            entries = [_entry_fields(entry) for entry in parsed.entries]
-            return Found({"feed": fetched.url, "title": parsed.title, "entries": entries})
-        if kind == "feed":
+        url, must_be_feed = item.fields["url"], item.fields["kind"] == "feed"
+        try:
+            page = yield from _read(fetcher, url)
+        except Refused as refused:
+            if must_be_feed or refused.reason != "HTTP 404":
+                raise
+            return Failed(NO_SUCH_PAGE)
+        if not isinstance(page, Page):
+            return page
+        if must_be_feed and not page.feeds:
             return Failed("it is no feed, and names none")
-        return Found({"article": url})
+        parts = [part for part in urlsplit(url).path.split("/") if part]
+        deep = len(parts) > item.fields["shallow"] or any(map(_YEAR.fullmatch, parts))
+        if not must_be_feed and (not page.feeds or page.is_article or deep):
+            return Found({"article": url})
+        named = yield from _named(fetcher, page.feeds[0])
+        if not must_be_feed and parts:
+            entries = [] if isinstance(named, Failed) else named.record["entries"]
+            if not entries or _key(url) in {_key(entry["url"]) for entry in entries}:
+                return Found({"article": url})
+        return named
 
     return recipe
 
 
-def _parsed(fetched: Fetched) -> Generator[Compute, Any, Feed | list[str] | Failed | None]:
-    work = Compute(parse, (fetched.body, fetched.url, fetched.content_type), timeout_s=PARSE_WITHIN_S)
+def _named(fetcher: Fetcher, url: str) -> Generator[Request | Compute, Any, Found | Failed]:
+    """The feed that a page names."""
     try:
-        parsed: Feed | list[str] | None = yield work
+        read = yield from _read(fetcher, absolute(url))
+    except ExchangeError as error:
+        read = Failed(str(error))
+    if isinstance(read, Page):
+        read = Failed("it is no feed")
+    return Failed(f"the feed that it names: {read.reason}") if isinstance(read, Failed) else read
+
+
+def _read(fetcher: Fetcher, url: str) -> Generator[Request | Compute, Any, Found | Page | Failed]:
+    """What lies at an address.
+
+    :raises ExchangeError: if its host refuses, or stays silent.
+    """
+    fetched: Fetched | Failed = yield from fetcher.fetch(url, "feed")
+    if isinstance(fetched, Failed):
+        return fetched
+    try:
+        parsed: Feed | Page | Failed = yield Compute(
+            parse, (fetched.body, fetched.url, fetched.content_type), timeout_s=PARSE_WITHIN_S
+        )
     except TimeoutError:
         return Failed(f"it could not be read within {PARSE_WITHIN_S:g} s")
     except Exception:  # noqa: BLE001  # a feed may end the process that reads it: it fails, and no other does
         return Failed("it is damaged beyond reading")
-    return parsed
+    if isinstance(parsed, Page | Failed):
+        return parsed
+    entries = [_entry_fields(entry) for entry in parsed.entries]
+    return Found({"feed": fetched.url, "title": parsed.title, "entries": entries})
+
+
+def _key(url: str | None) -> str | None:
+    try:
+        return canonical(url or "")
+    except ValueError:
+        return None
 
 
 def _entry_fields(entry: Entry) -> dict[str, Any]:
@@ -136,16 +199,24 @@ def sources_of(inputs: Inputs) -> Iterator[Item]:
     for wanted in inputs.given:
         if isinstance(wanted, Wanted) and wanted.kind != "article" and wanted.url not in seen:
             seen.add(wanted.url)
-            yield Item(wanted.url, {"url": wanted.url, "kind": wanted.kind})
+            shallow = SHALLOW_NAMED if wanted.name == COMMAND_LINE else SHALLOW_LISTED
+            yield Item(wanted.url, {"url": wanted.url, "kind": wanted.kind, "shallow": shallow})
 
 
-def rows_of(inputs: Inputs, outcomes: Iterable[Outcome], since: str | None = None, limit: int | None = None) -> Reading:
+def rows_of(
+    inputs: Inputs,
+    outcomes: Iterable[Outcome],
+    since: str | None = None,
+    limit: int | None = None,
+    feeds: Collection[str] = (),
+) -> Reading:
     """The rows of all inputs. `since` is the earliest time of an article, ISO 8601; those without a time are kept.
 
-    `limit` is how many articles there are at most.
+    `limit` is how many articles there are at most, `feeds` are addresses of which it is known that they are feeds: what can't
+    be read is a feed if it is one of these or was named as one, else an article.
     """
     by_key = {outcome.item.key: outcome for outcome in outcomes}
-    rows = _Rows(since, limit)
+    rows = _Rows(since, limit, feeds)
     read: set[str] = set()
     for wanted in inputs.given:
         match wanted:
@@ -164,21 +235,24 @@ def rows_of(inputs: Inputs, outcomes: Iterable[Outcome], since: str | None = Non
 class _Rows:
     """Puts the rows together."""
 
-    def __init__(self, since: str | None, limit: int | None) -> None:
+    def __init__(self, since: str | None, limit: int | None, feeds: Collection[str]) -> None:
         self._since = since
         self._left = limit
+        self._feeds = feeds
         self._seen: set[str] = set()
         self.reading = Reading()
 
     def source(self, wanted: Wanted, outcome: Outcome) -> None:
         record = outcome.record
         if record is None:
-            reason = outcome.error or "it could not be read"
-            state = GONE_STATE if reason == GONE else reason
-            self.reading.feeds.append(FeedState(wanted.url, None, state, 0))
-            cells = {"url": wanted.url, "feed": wanted.url}
-            what = "the feed" if wanted.kind == "feed" else "it"
-            self.reading.rows.append(Row(wanted.name, wanted.line, cells, None, f"{what} can't be read: {reason}"))
+            reason, cells = outcome.error or "it could not be read", {"url": wanted.url}
+            if wanted.kind == "feed" or wanted.url in self._feeds:
+                state = GONE_STATE if reason == GONE else reason
+                self.reading.feeds.append(FeedState(wanted.url, None, state, 0))
+                cells["feed"], reason = wanted.url, f"the feed can't be read: {reason}"
+            else:
+                self.reading.unread.append((wanted.url, reason))
+            self.reading.rows.append(Row(wanted.name, wanted.line, cells, None, reason))
         elif "article" in record:
             self.article(wanted, {"url": wanted.url})
         else:

@@ -30,22 +30,23 @@ Flow = Generator[Request | Compute, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A page's article, and how many words it has."""
+    """A page's article, how many words it has, and how large the page was."""
 
     article: Article
     word_count: int
+    page_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """An analysis, who made it, and what that took: `cost_usd` in dollars."""
+    """An analysis, who made it, and what that took: `cost_usd` in dollars, None where it is not known."""
 
     analysis: Analysis
     provider: str
     model: str
     tokens_in: int = 0
     tokens_out: int = 0
-    cost_usd: float = 0.0
+    cost_usd: float | None = 0.0
 
 
 class Analyst(Protocol):
@@ -99,7 +100,7 @@ def content_of(
         language=extracted.language or "",
         text=extracted.text,
     )
-    return Content(article, extracted.word_count)
+    return Content(article, extracted.word_count, len(fetched.body))
 
 
 def _extracted(fetched: Fetched, within_s: float) -> Generator[Compute, Any, Extracted | Failed]:
@@ -156,4 +157,5 @@ def _record(fields: Mapping[str, Any], content: Content, analysed: Analysed) -> 
         "tokens_in": analysed.tokens_in,
         "tokens_out": analysed.tokens_out,
         "cost_usd": analysed.cost_usd,
+        "page_bytes": content.page_bytes,  # no column: what a prompt of the whole page would have held
     }

@@ -49,7 +49,7 @@ class Article:
     """One row, as far as a report shows it. Texts are clean but not escaped; what nobody knows is empty.
 
     `number` counts the analysed ones from 1, and is 0 for the others. `link` is an address that is safe to click, in ASCII;
-    `host` is where it leads. `reason` says why there is no analysis. `cost_usd` is None where the price is not known.
+    `host` is where it leads. `reason` says why there is no analysis. `cost_usd` is None where that is not known.
     """
 
     number: int
@@ -308,18 +308,30 @@ def money(dollars: float) -> str:
 
 def cost_of(articles: Sequence[Article]) -> str:
     """What the analyses cost, in words."""
+    articles = _asked_once(articles)
     known = [article.cost_usd for article in articles if article.cost_usd is not None]
     if not known:
         return "cost not known"
     total = math.fsum(known)
-    said = money(total) if total else "no cost: analysed locally"
+    free = "analysed locally" if all(article.provider == "local" for article in articles) else "a server of your own"
+    said = money(total) if total else f"no cost: {free}"
     unknown = len(articles) - len(known)
     return f"{said}, and {counted(unknown, 'article')} of unknown cost" if unknown else said
 
 
 def tokens_of(articles: Sequence[Article]) -> tuple[int, int]:
     """The tokens that went in, and those that came out."""
+    articles = _asked_once(articles)
     return sum(each.tokens_in for each in articles), sum(each.tokens_out for each in articles)
+
+
+def _asked_once(articles: Sequence[Article]) -> Sequence[Article]:
+    """One of each answer: the same text at two addresses is analysed, and paid for, once."""
+    answers: dict[tuple[object, ...], Article] = {}
+    for each in articles:
+        answer = (each.provider, each.model, each.title, each.summary, each.findings, each.tokens_in, each.tokens_out)
+        answers.setdefault(answer, each)
+    return list(answers.values())
 
 
 def verdict(told: Digest) -> str:

@@ -6,8 +6,8 @@ hosts, judged by the address that is connected to (`Reach`), unless a person nam
 
 What an answer means: a redirect is an answer, because the recipe follows it hop by hop, so that each hop is looked up in
 its host's robots.txt and judged by the guard. 410 is an answer too: gone, for good; and so is a page's 404, so that the
-next run does not ask for it at once. 401, 403, a feed's 404 and other refusals are final for the request; 429, 5xx and
-silence are asked again, twice, and hold back that host alone.
+next run does not ask for it at once. 401, 403, a feed's 404 and other refusals are final for the request; 5xx and
+silence are asked again, twice. 429 is a pause, and no attempt. All of these hold back that host alone.
 
 Lifetimes: feeds an hour, pages a week (an hour, where there is none), robots.txt a day (RFC 9309 says no longer than
 that), a permanent redirect a month.
@@ -32,8 +32,8 @@ PER_SITE = 2
 ATTEMPTS = 3
 MOST_PAGE_BYTES = 3 * 1024 * 1024
 MOST_FEED_BYTES = 10 * 1024 * 1024
-MOST_ROBOTS_BYTES = 512 * 1024
-"""RFC 9309, 2.5: at least 500 KiB of a robots.txt are to be read."""
+MOST_ROBOTS_BYTES = MOST_PAGE_BYTES
+"""More than is heeded of a robots.txt (`robots.MOST_BYTES`): of a longer one, the beginning holds."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KEPT = ("content-type", "location", "etag", "last-modified", "cache-control")

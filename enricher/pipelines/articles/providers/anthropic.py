@@ -128,7 +128,13 @@ def place_key(key: str) -> KeyPlace:
 
 
 def hints(response: Response, minute_s: float) -> Hints | None:
-    """The quota in the `anthropic-ratelimit-…` headers. What binds of the tokens is told as `tokens`, else in two parts."""
+    """The quota in the `anthropic-ratelimit-…` headers.
+
+    `tokens` is what binds, by /api/rate-limits: the workspace's limit where it has one, else input and output together,
+    which is what a request reserves. So it is used to the full. The API always tells it; where only the two parts come
+    through (a proxy), the smaller one stands for both: less than may be used, and never more, since how a request's tokens
+    are divided is not known before its answer. Where the output alone is used up, a 429 says for how long.
+    """
     limits = [
         header_count(response, f"anthropic-ratelimit-{kind}-limit")
         for kind in ("tokens", "input-tokens", "output-tokens")

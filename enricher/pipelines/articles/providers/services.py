@@ -1,14 +1,15 @@
 """A provider becomes a `Service`: what its answers mean, and which requests are made of it.
 
 An analysis is judged before it is remembered: whole, not refused, not cut, and fitting our schema. What does not fit is
-asked for once more. Such an answer has been paid for all the same: its usage is told in any case.
+asked for once more. Such an answer has been paid for all the same: its usage is told in any case. That the model refused is
+an answer, too: it would refuse again, for money, so it is remembered for a day (`Answer.missing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from ....model import (
@@ -17,7 +18,6 @@ from ....model import (
     Charge,
     Lifetime,
     Price,
-    Refuse,
     Request,
     Response,
     Retry,
@@ -26,13 +26,14 @@ from ....model import (
     Verdict,
     Window,
 )
-from ..analysis import Analysis, Article, Prompt, known_as, prompt_tokens, read_analysis
-from .base import Provider, is_stream
+from ..analysis import Analysis, Prompt, known_as, most_prompt_tokens, prompt_tokens, read_analysis
+from .base import Provider, Reply, is_stream
 
 ANALYSIS = "analysis"
 """The kind of a request for an analysis: the one that is remembered. What a batch asks is of the kind "batch"."""
 
 LIFETIME_S = 30 * 86_400.0
+REFUSED_S = 86_400.0
 
 # What a thousand results of a batch, or the events of a long stream, stay well below.
 MOST_BYTES = 64 * 1024 * 1024
@@ -52,13 +53,13 @@ def service_of(
     lifetime_s: float = LIFETIME_S,
     minute_s: float = 60.0,
 ) -> Service:
-    """A provider as a service.
+    """A provider as a service. `lifetime_s` is how long its analyses are good.
 
     `base_url` is where it is, with or without the `/v1` at its end. `windows` and `token_windows` hold until its headers
     tell others. `minute_s` is what its API takes for a minute, seconds: a simulated one may be short.
     """
     made: list[Service] = []
-    lifetime = Lifetime(found_s=lifetime_s, missing_s=lifetime_s)
+    lifetime = Lifetime(found_s=lifetime_s, missing_s=min(lifetime_s, REFUSED_S))
     service = Service(
         name=provider.name,
         base_url=_address(base_url or provider.base_url),
@@ -87,11 +88,15 @@ def _address(base_url: str) -> str:
 
 
 def classify(provider: Provider, request: Request, response: Response, data: Any) -> Verdict | None:
-    """What an answer means; None leaves it to the general rules."""
-    verdict = provider.judge(response, data)
+    """What an answer means; None leaves it to the general rules.
+
+    Within a 200, faults are looked for in an analysis alone: a file of a batch's results holds errors, and is none.
+    """
+    accepted = 200 <= response.status < 300
+    verdict = None if accepted and request.kind != ANALYSIS else provider.judge(response, data)
     if request.method == "POST" and request.path == provider.batch_path:
         return _judge_hand_in(response, verdict)
-    if verdict is None and request.kind == ANALYSIS and 200 <= response.status < 300:
+    if accepted and verdict is None and request.kind == ANALYSIS:
         return _judge_reply(provider, response.body)
     return verdict
 
@@ -108,14 +113,18 @@ def _judge_hand_in(response: Response, verdict: Verdict | None) -> Verdict | Non
     return verdict
 
 
+@lru_cache(maxsize=16)  # a stream is some hundred events, and one after the other judge it, charge it and use it
+def _read(read: Callable[[bytes, bool], Reply], body: bytes) -> Reply:
+    return read(body, is_stream(body))
+
+
 def _judge_reply(provider: Provider, body: bytes) -> Verdict:
-    stream = is_stream(body)
     try:
-        reply = provider.read(body, stream)
+        reply = _read(provider.read, body)
     except ValueError:
-        return Retry("the stream broke off" if stream else "the reply is not whole")
+        return Retry("the stream broke off" if is_stream(body) else "the reply is not whole")
     if reply.stop == "refusal":
-        return Refuse(REFUSED)
+        return Accept(missing=True)
     if reply.stop == "length":
         return Retry(_CUT, attempts=2)
     try:
@@ -130,7 +139,7 @@ def usage_of(provider: Provider, response: Response) -> Usage | None:
     if response.status >= 400:
         return Usage()
     try:
-        return provider.read(response.body, is_stream(response.body)).usage
+        return _read(provider.read, response.body).usage
     except ValueError:
         return None
 
@@ -139,7 +148,6 @@ def analysis_request(
     service: Service,
     provider: Provider,
     model: str,
-    article: Article,
     prompt: Prompt,
     *,
     price: Price | None,
@@ -149,11 +157,11 @@ def analysis_request(
 ) -> Request:
     """The request for an article's analysis. Its prompt is `prompt_of` the article.
 
-    It reserves, and is charged at most, what its prompt takes by estimate and all that its answer may take. `price` None:
-    it costs nothing.
+    It reserves what its prompt takes by estimate and all that its answer may take. It is charged at most what no prompt of
+    so many bytes and no such answer can pass, so that a budget holds whatever the text. `price` None: it costs nothing.
     """
     path, headers, body = provider.build(model, prompt, stream)
-    most = Usage(tokens_in=prompt_tokens(prompt), tokens_out=prompt.max_tokens)
+    most = Usage(tokens_in=most_prompt_tokens(prompt), tokens_out=prompt.max_tokens)
     # A simulated or a local model must not answer for the provider's own.
     elsewhere = "" if service.base_url == provider.base_url else f" at {service.base_url}"
     return Request(
@@ -164,8 +172,8 @@ def analysis_request(
         body=body,
         expects="bytes" if stream else "json",
         headers=headers,
-        known_as=known_as(article, provider.name + elsewhere, model),
-        tokens=most.tokens_in + most.tokens_out,
+        known_as=known_as(prompt.content, provider.name + elsewhere, model),
+        tokens=prompt_tokens(prompt) + prompt.max_tokens,
         stream=stream,
         charge=None if price is None else Charge(provider.name, model, price, most),
         later=later,
@@ -176,9 +184,9 @@ def analysis_request(
 def reply_of(provider: Provider, answer: Answer) -> tuple[Analysis, Usage | None]:
     """The analysis in an answer, and what it took. A batch answers with one object even where a stream was asked for.
 
-    :raises ValueError: in our own words, if it holds none. An answer that `classify` accepted always does.
+    :raises ValueError: in our own words, if it holds none. One that `classify` accepted does, unless it is `missing`.
     """
-    reply = provider.read(answer.body, is_stream(answer.body))
+    reply = _read(provider.read, answer.body)
     if reply.stop == "refusal":
         raise ValueError(REFUSED)
     if reply.stop == "length":
