@@ -221,7 +221,7 @@ def typed(commands, here, **variables):
         results[command] = (
             done.returncode,
             done.stdout,
-            {path.name: path.read_text() for path in here.glob("films.*")},
+            {path.name: path.read_text() for path in (*here.glob("films.*"), *here.glob("article_*.md"))},
         )
     return results
 
@@ -280,6 +280,12 @@ def test_a_command_in_the_readme_about_articles_runs(command, told_of_articles):
     code, said, _ = told_of_articles[command]
     assert code == 0, said
     assert "Traceback" not in said
+
+
+def test_the_readmes_example_of_a_report_is_one(told_of_articles, press):
+    (example,) = fenced("markdown")
+    first = next(command for command in told_of_articles if "article_analysis_report.md" in command)
+    assert example in told_of_articles[first][2]["article_analysis_report.md"]
 
 
 def test_what_is_not_run_is_in_the_readme_in_these_words():
