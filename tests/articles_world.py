@@ -112,10 +112,8 @@ def asked(web, provider, kind="analysis"):
 
 
 def query(path, sql):
-    with sqlite3.connect(path) as database:
-        rows = database.execute(sql).fetchall()
-    database.close()
-    return rows
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        return database.execute(sql).fetchall()
 
 
 def states(folder, db=DB):

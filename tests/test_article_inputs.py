@@ -6,6 +6,7 @@ import pytest
 
 from enricher.errors import InputError
 from enricher.pipelines.articles import inputs
+from enricher.pipelines.articles.feeds import parse_feed
 from enricher.pipelines.articles.inputs import Local, Wanted, Wrong, read_inputs
 
 RSS = b'\n<rss version="2.0"><channel><title>t</title><item><title>x</title></item></channel></rss>'
@@ -135,7 +136,7 @@ def test_a_file_of_opml_names_feeds_whatever_it_is_called(written, name):
     "body", [RSS, b'{"version": "https://jsonfeed.org/version/1", "items": []}', RSS.decode().encode("utf-16")]
 )
 def test_a_feed_in_a_file_is_handed_on(written, body):
-    assert given(written(body, "feed.xml")) == [Local("feed.xml", body)]
+    assert given(written(body, "feed.xml")) == [Local("feed.xml", parse_feed(body, ""))]
 
 
 def test_everything_stays_in_the_order_in_which_it_is_named(written):

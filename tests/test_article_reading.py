@@ -6,7 +6,7 @@ import pytest
 
 from enricher.errors import GaveUp, Refused
 from enricher.model import Answer, Compute, Failed, Found, Item, Outcome
-from enricher.pipelines.articles.feeds import Entry, Feed
+from enricher.pipelines.articles.feeds import Entry, Feed, parse_feed
 from enricher.pipelines.articles.fetching import GONE, NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED, Fetcher
 from enricher.pipelines.articles.inputs import Inputs, Local, Wanted, Wrong
 from enricher.pipelines.articles.reading import (
@@ -251,7 +251,8 @@ def addresses(reading):
 
 
 def test_each_address_is_asked_for_once_and_an_article_s_not_at_all():
-    given = [*named(FEED, OTHER, FEED), *named(A, kind="article"), *named(FEED, kind="feed"), Local("x", b"")]
+    saved = Local("x", Feed(None, None, ()))
+    given = [*named(FEED, OTHER, FEED), *named(A, kind="article"), *named(FEED, kind="feed"), saved]
     assert [item.key for item in sources_of(Inputs(tuple(given)))] == [FEED, OTHER]
 
 
@@ -368,7 +369,8 @@ def test_a_feed_without_entries_is_named():
 
 
 def test_a_feed_in_a_file_needs_nobody_to_be_asked():
-    reading = put_together([Local("saved.xml", rss(b"<link>https://news.example/a</link>", b"<title>Nowhere</title>"))])
+    saved = parse_feed(rss(b"<link>https://news.example/a</link>", b"<title>Nowhere</title>"), "")
+    reading = put_together([Local("saved.xml", saved)])
     assert addresses(reading) == [A, "it has no address"]
     assert {row.source for row in reading.rows} == {"saved.xml"}
     assert (reading.rows[0].cells["feed"], reading.feeds, reading.empty) == ("The News", [], [])
@@ -376,8 +378,8 @@ def test_a_feed_in_a_file_needs_nobody_to_be_asked():
 
 def test_a_feed_in_a_file_goes_by_the_file_where_it_has_no_title_and_is_named_where_it_is_empty():
     untitled = b"<rss version='2.0'><channel><item><link>https://news.example/a</link></item></channel></rss>"
-    assert put_together([Local("saved.xml", untitled)]).rows[0].cells["feed"] == "saved.xml"
-    assert put_together([Local("saved.xml", rss())]).empty == ["saved.xml"]
+    assert put_together([Local("saved.xml", parse_feed(untitled, ""))]).rows[0].cells["feed"] == "saved.xml"
+    assert put_together([Local("saved.xml", parse_feed(rss(), ""))]).empty == ["saved.xml"]
 
 
 # ── since, limit ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -615,6 +615,15 @@ def test_tokens_that_were_not_taken_are_free_for_the_next():
     assert granted(gate, [second], 0.11) == [0]
 
 
+def test_how_estimates_of_the_input_came_true_is_what_the_next_ones_reserve():
+    """Of fifty for the input and ten for the answer: half of the fifty came true, so the next one reserves 27 and ten."""
+    gate, api = Gate(), model(Window(100, 1.0))
+    first = Ticket(api, HOST, 60, 0.0, 10)
+    gate.ask(first, 0.0)
+    gate.report(first, 0.1, Health.ALIVE, tokens=28, tokens_in=25)
+    assert granted(gate, [Ticket(api, HOST, 60, 0.0, 10) for _ in range(3)], 1.5) == [0, 1]
+
+
 @pytest.mark.parametrize(("tokens", "goes"), [(None, []), (100, []), (0, [0])])
 def test_a_reservation_stays_unless_it_is_known_what_was_taken(tokens, goes):
     gate, api = Gate(), model(Window(100, 1.0))

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from enricher.core.gate import Again, Gate, Health, Ticket
 from enricher.core.limits import (
     GUARD_S,
+    GUESSES_KEPT,
     HISTORY,
     PROOF_S,
     Bucket,
     FixedWindow,
+    Guess,
     SlidingLog,
     TokenLog,
     carry_over,
@@ -236,6 +238,26 @@ def test_more_than_the_window_goes_once_it_is_empty_and_then_nothing_else_does()
     log.take(1.0, 250, 7)
     assert log.ready_in(1.9, 0, 1) == pytest.approx(0.1)
     assert log.ready_in(2.0, 0, 100) == 0.0
+
+
+def test_an_estimate_is_taken_for_as_much_as_the_worst_of_the_last_ones_and_a_little_more():
+    guess = Guess()
+    assert guess.of(100) == 100
+    for real in (50, 60, 20):
+        guess.learn(100, real)
+    assert guess.of(200) == 126
+    guess.learn(100, 140)  # it may have been too low as well
+    assert guess.of(200) == 294
+    for _ in range(GUESSES_KEPT):
+        guess.learn(100, 40)
+    assert guess.of(200) == 84
+
+
+@pytest.mark.parametrize(("estimate", "real"), [(0, 10), (10, 0)])
+def test_what_was_not_estimated_or_took_nothing_teaches_nothing(estimate, real):
+    guess = Guess()
+    guess.learn(estimate, real)
+    assert guess.of(100) == 100
 
 
 @pytest.mark.parametrize(("taken", "left"), [(0, 100), (25, 75), (60, 40), (90, 10)])

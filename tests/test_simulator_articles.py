@@ -329,6 +329,16 @@ def test_what_was_reserved_and_not_taken_is_free_again():
     assert allowance.left(61.0)[1].left == 800
 
 
+def test_one_who_is_admitted_after_a_later_one_is_corrected_all_the_same():
+    """Its body took longer to read. It counts from when it arrived."""
+    allowance = Allowance(10, 1000, 60.0)
+    allowance.ask(0.1, 100)
+    early = allowance.ask(0.0, 600)
+    allowance.correct(early, 1.0, 100)
+    assert allowance.left(1.0)[1].left == 800
+    assert allowance.left(61.0)[1].left == 1000
+
+
 def test_more_tokens_than_there_are_in_a_minute_are_never_admitted():
     assert Allowance(1, 10, 60.0).ask(0.0, 11) == Over("tokens", 60.0)
 

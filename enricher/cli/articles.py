@@ -26,6 +26,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 MOST_READ = 20
 """Feeds and pages that may wait to be written down while sources are read."""
 
+MOST_NAMED = 50
+"""So many feeds that brought nothing are named; all of them are in the table, and in `enricher feeds`."""
+
 NOUN, LOCAL = "articles", "local"
 NO_FEEDS = "no feeds: name some with `enricher feeds add URL`, as `feeds:` in a --config file, or in RSS_FEED_URL"
 
@@ -146,6 +149,18 @@ def _wish(words: dict[str, Any], inputs: tuple[str, ...]) -> Wish:
         verbose=words["verbose"],
         report=_path(words["report"]),
     )
+
+
+def _have_memory_given_back() -> None:
+    """Have the C library give large blocks back when they are free. Of itself glibc learns to keep them, up to 32 MB, for
+    each thread (measured: five feeds of 9.5 MB at a time, 240 MB at the peak, and 168 MB so). Others know no such call.
+    """
+    import ctypes
+    from contextlib import suppress
+
+    m_mmap_threshold, least_bytes = -3, 1024 * 1024
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(m_mmap_threshold, least_bytes)
 
 
 def _is_file(name: str) -> bool:
@@ -294,6 +309,7 @@ def enrich_articles(settings: ArticleSettings, names: Sequence[str], wish: Wish,
     from .watching import console, summary, summary_table
 
     set_up_logging(settings.log_level, wish.verbose)
+    _have_memory_given_back()
     if wish.out is not None:
         format_of(wish.out)
     if wish.report is not None:
@@ -378,8 +394,11 @@ def _tell_reading(reading: Reading, wish: Wish) -> None:
     from ..pipelines.articles.reading import NO_ENTRIES, OK
 
     nothing = [(feed.url, feed.state) for feed in reading.feeds if feed.state != OK]
-    for name, state in [*nothing, *((name, NO_ENTRIES) for name in reading.empty), *reading.unread]:
+    nothing += [*((name, NO_ENTRIES) for name in reading.empty), *reading.unread]
+    for name, state in nothing[:MOST_NAMED]:
         click.echo(f"{name}: {state}", err=True)
+    if len(nothing) > MOST_NAMED:
+        click.echo(f"… and {len(nothing) - MOST_NAMED:,} more that brought nothing", err=True)
     parts = []
     if good := sum(feed.state in (OK, NO_ENTRIES) for feed in reading.feeds):
         articles = sum(feed.articles for feed in reading.feeds)

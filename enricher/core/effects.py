@@ -41,12 +41,16 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Permit:
-    """May the next request to this service and host leave? The reply comes when it may."""
+    """May the next request to this service and host leave? The reply comes when it may.
+
+    `answer_tokens` are those of its `tokens` that its answer may take; the others are an estimate.
+    """
 
     service: Service
     host: str
     tokens: int = 0
     spacing_s: float = 0.0
+    answer_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -60,8 +64,9 @@ class Send:
 class Report:
     """What became of the attempt that `ticket` let through, sent at `sent_at` and over (answered or failed) at `done_at`.
 
-    `reason` is why the answer was not good enough, "" where it was. `tokens` are what it really took, None where that is
-    not known; `hints` what its headers say of the quota; `first_byte_at` when the body of a stream began.
+    `reason` is why the answer was not good enough, "" where it was. `tokens` are what it really took, `tokens_in` what went
+    in of them, None where that is not known; `hints` what its headers say of the quota; `first_byte_at` when the body of a
+    stream began.
     """
 
     ticket: Ticket
@@ -73,6 +78,7 @@ class Report:
     tokens: int | None = None
     hints: Hints | None = None
     first_byte_at: float | None = None
+    tokens_in: int | None = None
 
 
 @dataclass(slots=True)

@@ -138,10 +138,11 @@ def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | N
     asked = request
     if stale is not None:
         asked = replace(request, headers={**request.headers, **conditional(stale)})
+    answer_tokens = 0 if request.charge is None else request.charge.most.tokens_out
     attempt = pauses = poor = 0
     while True:
         try:
-            ticket: Ticket = yield Permit(service, host, request.tokens, request.spacing_s)
+            ticket: Ticket = yield Permit(service, host, request.tokens, request.spacing_s, answer_tokens)
         except ServiceDown as down:
             if service.per_host is None and not request.replaceable:
                 raise
@@ -187,7 +188,8 @@ def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | N
             yield _bill(entry, request, request.charge, response, usage, answer)
         tokens = None if usage is None else usage.tokens_in + usage.tokens_out
         if answer is not None:
-            yield Report(ticket, sent_at, done_at, health, 0.0, "", tokens, hints, first_byte_at)
+            tokens_in = None if usage is None else usage.tokens_in
+            yield Report(ticket, sent_at, done_at, health, 0.0, "", tokens, hints, first_byte_at, tokens_in)
             return answer
         assert not isinstance(verdict, Accept)  # noqa: S101  # what is accepted was answered
         if response is not None and not 200 <= response.status < 300:

@@ -27,7 +27,7 @@ from ..locks import ShortLock
 from ..model import Hints, PerHost, Service, Window
 from .circuit import Circuit, Patience
 from .hosts import HOST_PATIENCE, REPORT_S, Host, Hosts
-from .limits import GUARD_S, Limit, TokenLog, carry_over, limits_of, token_limits_of
+from .limits import GUARD_S, Guess, Limit, TokenLog, carry_over, limits_of, token_limits_of
 
 RECHECK_S = 0.25
 """Nobody sleeps longer than this before asking again, seconds: so a rate that was raised is felt at once by all."""
@@ -50,11 +50,13 @@ class Health(Enum):
 class Ticket:
     """One attempt's place in the queue and, once granted, its proof. Times are the performer's monotonic seconds.
 
-    `tokens` are reserved of the service's token windows. `spacing_s` lies between two departures to the same host at
+    `tokens` are reserved of the service's token windows, `answer_tokens` of them for the answer; the others are an estimate,
+    which is put right by how others came true. `spacing_s` lies between two departures to the same host at
     least, where the service is many hosts.
     """
 
     __slots__ = (
+        "answer_tokens",
         "asked_at",
         "at",
         "granted_at",
@@ -69,10 +71,13 @@ class Ticket:
         "tokens",
     )
 
-    def __init__(self, service: Service, host: str, tokens: int = 0, spacing_s: float = 0.0) -> None:
+    def __init__(
+        self, service: Service, host: str, tokens: int = 0, spacing_s: float = 0.0, answer_tokens: int = 0
+    ) -> None:
         self.service = service
         self.host = host
         self.tokens = tokens
+        self.answer_tokens = answer_tokens
         self.spacing_s = spacing_s
         per_host = service.per_host
         self.group = host if per_host is None else per_host.group(host)  # here, because it is no arithmetic
@@ -119,6 +124,7 @@ class _Lane:
         self.token_limits: list[TokenLog] = token_limits_of(service, guard_s)
         self.queue: list[int] = []  # numbers of the tickets that wait, ascending; without those that wait for a host
         self.tokens: dict[int, int] = {}  # number → tokens, of those that wait and want any
+        self.guess = Guess()
         self.unsettled = 0  # reservations of tokens that a report may still correct
         self.paused_until = float("-inf")
         self.pause_reason = ""
@@ -126,6 +132,11 @@ class _Lane:
         self.held_too_long = False
         self.circuits: dict[str, Circuit] = {}
         self.hosts = Hosts(self.circuits)
+
+
+def _wanted(lane: _Lane, ticket: Ticket) -> int:
+    """The tokens that a ticket is to reserve."""
+    return ticket.answer_tokens + lane.guess.of(ticket.tokens - ticket.answer_tokens)
 
 
 def _put(line: list[int], number: int) -> None:
@@ -239,7 +250,7 @@ class Gate:
             self._numbers += 1
             ticket.number = self._numbers
             if ticket.tokens:
-                lane.tokens[ticket.number] = ticket.tokens
+                lane.tokens[ticket.number] = _wanted(lane, ticket)
             if ticket.at is not None:
                 ticket.at.line.append(ticket.number)
 
@@ -277,7 +288,8 @@ class Gate:
 
     def _tokens_wait_s(self, lane: _Lane, ticket: Ticket, ahead: int, now: float) -> float:
         before = sum(lane.tokens.get(number, 0) for number in lane.queue[:ahead])
-        wait_s = max(log.ready_in(now, before, ticket.tokens) for log in lane.token_limits)
+        wanted = _wanted(lane, ticket)
+        wait_s = max(log.ready_in(now, before, wanted) for log in lane.token_limits)
         if lane.unsettled:  # a report that less was taken than reserved may let it go sooner
             wait_s = min(wait_s, (ahead + 1) * REPORT_S)
         return wait_s
@@ -287,8 +299,9 @@ class Gate:
             self._numbers += 1
             ticket.reserved = self._numbers
             lane.unsettled += 1
+            wanted = _wanted(lane, ticket)
             for log in lane.token_limits:
-                log.take(now, ticket.tokens, ticket.reserved)
+                log.take(now, wanted, ticket.reserved)
 
     def _settle(self, lane: _Lane, ticket: Ticket, done_at: float, health: Health, tokens: int | None) -> None:
         for log in lane.token_limits:
@@ -348,11 +361,13 @@ class Gate:
         reason: str = "",
         tokens: int | None = None,
         hints: Hints | None = None,
+        tokens_in: int | None = None,
     ) -> None:
         """What became of the attempt. `pause_s` > 0 holds everyone back for so long from `done_at`, for `reason`: where the
         service is many hosts, everyone who asks this one.
 
         `tokens` is what was taken of those reserved, 0 frees them all; None: that is not known, and they stay reserved.
+        `tokens_in` is what went in of them.
         `hints` is what the answer's headers say: their windows hold from now on, in place of those in force.
         """
         lock = self._lock
@@ -372,6 +387,8 @@ class Gate:
                     limit.arrived(receipt, done_at)
             if ticket.reserved:
                 self._settle(lane, ticket, done_at, health, tokens)
+                if tokens_in is not None:
+                    lane.guess.learn(ticket.tokens - ticket.answer_tokens, tokens_in)
             if hints is not None:
                 self._learn(lane, place, hints, done_at, reason)
             if pause_s > 0:

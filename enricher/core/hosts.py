@@ -17,8 +17,10 @@ from __future__ import annotations
 
 from .circuit import Circuit, Patience
 
-HOST_PATIENCE = Patience(failures=5, first_open_s=30.0, longest_open_s=300.0)
-"""When one of many hosts is given up. `outage_s` bounds how long it may say "not now" and nothing else."""
+HOST_PATIENCE = Patience(failures=5, first_open_s=30.0, longest_open_s=300.0, outage_s=30.0)
+"""When one of many hosts is given up. `outage_s` bounds how long it may say "not now" and nothing else: whoever asks it
+waits so long, and in sequential mode everybody.
+"""
 
 REPORT_S = 0.01
 """How long one sleeps who waits for somebody's report, seconds: nobody can say when that comes.

@@ -117,8 +117,8 @@ class Rehearsal:
     def _perform(self, flow: _Flow, effect: Effect) -> bool:
         """Carry out one effect; False: the flow waits, and the agenda (or a lead) will bring it back."""
         match effect:
-            case Permit(service, host, tokens, spacing_s):
-                flow.ticket = flow.ticket or Ticket(service, host, tokens, spacing_s)
+            case Permit(service, host, tokens, spacing_s, answer_tokens):
+                flow.ticket = flow.ticket or Ticket(service, host, tokens, spacing_s, answer_tokens)
                 verdict: Go | Again | ServiceDown
                 try:
                     verdict = self._gate.ask(flow.ticket, self._now)
@@ -132,8 +132,8 @@ class Rehearsal:
             case Send(request):
                 self._send(flow, request)
                 return False
-            case Report(ticket, _, done_at, health, pause_s, reason, tokens, hints):
-                self._gate.report(ticket, done_at, health, pause_s, reason, tokens, hints)
+            case Report(ticket, _, done_at, health, pause_s, reason, tokens, hints, _, tokens_in):
+                self._gate.report(ticket, done_at, health, pause_s, reason, tokens, hints, tokens_in)
             case Book():
                 flow.reply = len(self._played.booked)
                 self._played.booked.append(effect)

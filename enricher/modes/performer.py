@@ -188,7 +188,9 @@ class Performer:
                     raise Interrupted
                 ticket = held.ticket
                 if ticket is None:
-                    ticket = held.ticket = Ticket(effect.service, effect.host, effect.tokens, effect.spacing_s)
+                    ticket = held.ticket = Ticket(
+                        effect.service, effect.host, effect.tokens, effect.spacing_s, effect.answer_tokens
+                    )
                 try:
                     verdict = self.gate.ask(ticket, self.clock())
                 except ServiceDown:
@@ -210,6 +212,7 @@ class Performer:
                     effect.reason,
                     effect.tokens,
                     effect.hints,
+                    effect.tokens_in,
                 )
                 if self._observe is not None and held.request is not None:
                     self._observe(_attempt(held.request, effect, was_probe))

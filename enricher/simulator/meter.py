@@ -18,10 +18,11 @@ from typing import Any, Literal
 
 @dataclass(slots=True)
 class Lease:
-    """The tokens that one request holds of its window."""
+    """The tokens that one request holds of its window, as long as it is `held`."""
 
     at: float
     tokens: int
+    held: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Allowance:
     def correct(self, lease: Lease, now: float, tokens: int) -> None:
         """A request really took so many tokens."""
         self._forget(now)
-        if self._held and lease.at >= self._held[0].at:
+        if lease.held:  # not by its moment: who arrived first is not always admitted first
             self._sum += tokens - lease.tokens
         lease.tokens = tokens
 
@@ -89,7 +90,9 @@ class Allowance:
 
     def _forget(self, now: float) -> None:
         while self._held and now - self._held[0].at >= self.minute_s:
-            self._sum -= self._held.popleft().tokens
+            gone = self._held.popleft()
+            gone.held = False
+            self._sum -= gone.tokens
 
     def _room_in_s(self, now: float, tokens: int) -> float:
         missing = self._sum + tokens - self.tokens

@@ -145,9 +145,12 @@ class World:
         visits = tally.arrive(arrived, turn.who, request.match_info.route.name or "other", request.transport)
         try:
             response = await self._answer(turn, handler, visits)
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             tally.abandoned += 1
             raise
+        except ConnectionError:
+            tally.abandoned += 1
+            return web.Response()  # nobody will read it, and it is no error of ours
         finally:
             tally.in_flight -= 1
         if response is None:

@@ -27,7 +27,7 @@ from ...errors import InputError
 from ..movies.delimited import DELIMITERS, Record, open_table
 from ..movies.text import NotAList, open_text
 from .addresses import absolute
-from .feeds import MOST_BYTES, NotAFeed, parse_feed, root_of
+from .feeds import MOST_BYTES, Feed, NotAFeed, parse_feed, root_of
 from .opml import NotOpml, read_opml
 
 Kind = Literal["feed", "article", "either"]
@@ -56,10 +56,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A feed that lies in a file: `parse_feed(body, "")` reads it."""
+    """A feed that lies in a file."""
 
     name: str
-    body: bytes
+    feed: Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +126,10 @@ def _document(body: bytes, name: str) -> Iterator[Wanted | Local | Wrong]:
     """XML or JSON: OPML or a feed."""
     if root_of(body) != "opml":
         try:
-            parse_feed(body, "")
+            feed = parse_feed(body, "")
         except NotAFeed as reason:
             raise InputError(f"{name}: {reason}; name a feed, OPML, a list of addresses, or an address") from None
-        yield Local(name, body)
+        yield Local(name, feed)
         return
     try:
         feeds = read_opml(body)

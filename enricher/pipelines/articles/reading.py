@@ -261,7 +261,7 @@ class _Rows:
             self.entries(wanted.name, record["title"] or record["feed"], record["entries"])
 
     def local(self, local: Local) -> None:
-        feed = parse_feed(local.body, "", "")
+        feed = local.feed
         if not feed.entries:
             self.reading.empty.append(local.name)
         self.entries(local.name, feed.title or local.name, [_entry_fields(entry) for entry in feed.entries])
