@@ -170,6 +170,12 @@ def test_an_error_of_the_rows_goes_through_and_leaves_no_job(store):
     assert not load(store, films(2)).resumed
 
 
+def test_no_row_is_lost_where_rows_are_so_long_that_a_page_holds_few(store, monkeypatch):
+    monkeypatch.setattr("enricher.store.store.MOST_PAGE_CHARS", 200)
+    job = load(store, films(40))
+    assert [each.line for each in store.export_rows(job.id)] == list(range(2, 42))
+
+
 def test_an_empty_list_is_a_job_with_nothing_to_do(store):
     job = load(store)
     assert (list(store.todo(job.id)), store.columns(job.id), store.counts(job.id).rows) == ([], [], 0)

@@ -505,6 +505,21 @@ class Promises:
             told(wire, get(server.url, "/a%2Fb/../c//d ü"))
         assert server.asked[0].target == "/a%2Fb/../c//d%20%C3%BC"
 
+    @pytest.mark.parametrize(
+        ("raw", "meant"),
+        [("/caf\u00e9".encode(), "/caf\u00e9"), (b"/caf\xe9", "/caf\u00e9"), (b"/\xff\xfe", "/\u00ff\u00fe")],
+    )
+    def test_a_header_s_value_is_read_as_utf_8_where_it_is_that_and_else_letter_for_byte(self, wire, raw, meant):
+        with Server(always(HEAD + b"Location: " + raw + b"\r\nContent-Length: 0\r\n\r\n")) as server:
+            assert wire.send(get(server.url)).headers["location"] == meant
+
+    @pytest.mark.parametrize(("most_bytes", "gives"), [(9, LARGE), (10, (200, b"0123456789")), (MOST_BYTES * 2, LARGE)])
+    def test_a_request_allows_less_than_its_service_and_never_more(self, wire, most_bytes, gives):
+        body = b"0123456789" if most_bytes <= 10 else b"x" * (MOST_BYTES + 1)
+        for answer in (reply(body), HEAD + b"\r\n" + body):
+            with Server(saying(answer, then=Talk.close)) as server:
+                assert told(wire, replace(get(server.url), max_bytes=most_bytes)) == gives
+
     def test_a_response_tells_its_headers_in_lower_case_and_its_times(self):
         """The clock stands still at first, so each time that is read can be told from the others."""
         times = iter(range(100, 200))
