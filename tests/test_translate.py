@@ -311,3 +311,11 @@ def test_a_log_line_without_a_key_stays_as_it_is():
 def test_a_key_is_blotted_out_as_it_is_and_as_it_is_quoted():
     keep_out_of_logs("a key/+")
     assert {"a key/+", "a+key%2F%2B"} <= REDACT.secrets
+
+
+def test_a_key_that_lies_within_another_leaves_nothing_of_it_behind():
+    redact = Redact()
+    redact.secrets = {"k", "s3cr3t+key"}
+    record = logging.LogRecord("urllib3", logging.DEBUG, "", 0, "GET /?api=s3cr3t+key", (), None)
+    redact.filter(record)
+    assert "s3cr3t" not in record.getMessage()

@@ -253,7 +253,7 @@ class Redact(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
         if any(secret in text for secret in self.secrets):
-            for secret in self.secrets:
+            for secret in sorted(self.secrets, key=len, reverse=True):  # a short one may lie within a long one
                 text = text.replace(secret, "[key]")
             record.msg, record.args = text, ()
         return True
