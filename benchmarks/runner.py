@@ -286,8 +286,8 @@ class _World:
             assert child.stdin is not None
             assert child.stdout is not None
             try:
-                child.stdin.write(json.dumps(order) + "\n")
-                child.stdin.flush()
+                # unbuffered: what a dead child did not take must not be written again when the pipe is closed
+                os.write(child.stdin.fileno(), (json.dumps(order) + "\n").encode())
                 # communicate() would close the pipe that tells the child that we are here
                 output, errors = _outputs(child, patience_s)
             except subprocess.TimeoutExpired:

@@ -108,6 +108,11 @@ def asked(web, provider, kind="analysis"):
     return web.stats()["providers"][provider]["by_kind"].get(f"{provider}-{kind}", 0)
 
 
+def taken(web, provider):
+    """How many batches a provider has ever taken. One is taken when its request is whole: later than it is `asked`."""
+    return web.stats()["providers"][provider]["batches"]
+
+
 # ── the books ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

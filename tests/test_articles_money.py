@@ -24,6 +24,7 @@ from articles_world import (
     reading,
     settled_nano,
     states,
+    taken,
 )
 from cli_world import INTERRUPT, KILL, until
 
@@ -93,7 +94,8 @@ def test_a_batch_that_is_killed_at_every_stage_is_paid_for_once(reader, monkeypa
     web.control(anthropic_faults="429=100%:30s")  # it arrives, and is not taken
     kill(reader, lambda: asked(web, "anthropic", "batch"), *words, provider="anthropic")
     web.control(anthropic_faults=None, llm_latency="5s", batch_latency="3s")  # it is taken, and this is not told
-    kill(reader, lambda: asked(web, "anthropic", "batch") >= 2, *words, provider="anthropic")
+    before = taken(web, "anthropic")
+    kill(reader, lambda: taken(web, "anthropic") > before, *words, provider="anthropic")
     assert query(reader.folder / DB, "SELECT state, provider_id FROM batch") == [("failed", None), ("started", None)]
     kill(reader, lambda: asked(web, "anthropic", "poll"), *words, provider="anthropic")  # it is waited for
     before = asked(web, "anthropic", "results")
@@ -108,8 +110,9 @@ def test_a_batch_that_is_killed_at_every_stage_is_paid_for_once(reader, monkeypa
 @pytest.mark.parametrize("provider", ["openai", "mistral"])
 def test_a_batch_that_was_taken_and_not_confirmed_is_found_again(reader, provider):
     web = reader.web
+    before = taken(web, provider)
     web.control(llm_latency="5s")
-    kill(reader, lambda: asked(web, provider, "batch"), "--batch", provider=provider)
+    kill(reader, lambda: taken(web, provider) > before, "--batch", provider=provider)
     assert query(reader.folder / DB, "SELECT state, provider_id FROM batch") == [("started", None)]
     web.control(llm_latency="10ms")
     assert reader("--batch", provider=provider).code == 0

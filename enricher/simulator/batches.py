@@ -83,6 +83,11 @@ class Desk(ABC):
     def routes(self, root: str) -> list[web.RouteDef]:
         """The desk's routes under a path."""
 
+    @property
+    def taken(self) -> int:
+        """How many jobs were taken since the process began."""
+        return len(self._jobs)
+
     def work(self) -> None:
         """Work off every job whose time has come."""
         now = time.monotonic()

@@ -92,7 +92,7 @@ class LlmWorld(World):
             self.allowance = Allowance(options.llm_requests, options.llm_tokens, options.llm_minute)
 
     def report(self, *, detail: bool, moments: bool) -> dict[str, Any]:
-        """The counts, with the use of the token limit beside that of the requests."""
+        """The counts, with the use of the token limit beside that of the requests, and the batches taken since the start."""
         allowance = self.allowance
         return {
             **self.tally.report(
@@ -104,6 +104,7 @@ class LlmWorld(World):
                 "spent": sum(lease.tokens for lease in allowance.spent),
                 "used": allowance.used(),
             },
+            "batches": self.desk.taken,
         }
 
     def provider_routes(self) -> list[web.RouteDef]:
