@@ -412,7 +412,7 @@ class PooledTransport:
             # The one look at the environment: proxies (NO_PROXY heeded) and the CA bundle. No .netrc, no cookies.
             about = self._session.merge_environment_settings(service.base_url, {}, None, None, None)
             proxied = _may_be_proxied(service) and requests.utils.select_proxy(service.base_url, about["proxies"])
-            if isinstance(about["verify"], str) and not service.base_url.startswith("http:"):
+            if isinstance(about["verify"], str) and service.base_url.startswith("https"):
                 adapter.trust(about["verify"])  # told here, in plain words, rather than by each connection
             way = self._ways[service.name] = _Way(
                 service,

@@ -59,7 +59,7 @@ class _Way:
     service: Service
     route: Route
     proxy: str | None
-    trust: ssl.SSLContext | bool
+    bundle: str
     timeout: aiohttp.ClientTimeout
 
 
@@ -187,11 +187,9 @@ class StreamingTransport:
         session._retry_connection = False  # noqa: SLF001  # there is no public switch (aiohttp 3.14)
         return session
 
-    def _trust(self, service: Service) -> ssl.SSLContext | bool:
-        if service.base_url and not service.base_url.startswith("https"):
+    def _trust(self, bundle: str, url: str) -> ssl.SSLContext | bool:
+        if not url.startswith("https"):
             return True
-        told = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        bundle = told or requests.utils.DEFAULT_CA_BUNDLE_PATH
         if bundle not in self._trusts:  # read once: it takes longer than a handshake, and connections are kept by it
             self._trusts[bundle] = trust_in(bundle)
         return self._trusts[bundle]
@@ -199,11 +197,12 @@ class StreamingTransport:
     def _way(self, service: Service) -> _Way:
         way = self._ways.get(service.name)
         if way is None or way.service is not service:
+            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
             way = self._ways[service.name] = _Way(
                 service,
                 route_of(service, self._keys.get(service.name)),
                 _proxy(service),
-                self._trust(service),
+                bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH,
                 aiohttp.ClientTimeout(total=service.timeout_s),
             )
         return way
@@ -236,7 +235,7 @@ class StreamingTransport:
                 data=request.body or None,
                 allow_redirects=False,
                 proxy=way.proxy,
-                ssl=way.trust,
+                ssl=self._trust(way.bundle, url),
                 timeout=way.timeout,
             ) as response:
                 status = response.status

@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -70,7 +71,7 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
     r"\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
-_BLANKS = re.compile(r"[^\S\n\u2028\u2029]+")
+_BLANKS = re.compile(r"[^\S\n\u2028\u2029]{2,}|[^\S \n\u2028\u2029]")  # what single spaces are not: they stay
 _BREAKS = re.compile(r" ?[\n\u2028\u2029]\s*")
 _LOOKALIKE = re.compile(r"<(?= ?/? ?article)", re.IGNORECASE)
 
@@ -163,8 +164,8 @@ def estimate_tokens(text: str) -> int:
     """Tokens that a text takes, rather too many than too few: good enough for a quota. It is no bound: a text made to
     mislead it can take more (`most_prompt_tokens`).
     """
-    lengths = [len(word) for word in _WORDS.findall(text)]
-    letters = sum(length if length > _LONGEST_WORD_CHARS else (length + 2) // 3 for length in lengths)
+    lengths = list(map(len, _WORDS.findall(text)))
+    letters = sum([length if length > _LONGEST_WORD_CHARS else (length + 2) // 3 for length in lengths])
     others = len(text) - sum(lengths) - text.count(" ")
     return letters + others + len(_NARROW.sub("", text))
 
@@ -183,9 +184,14 @@ def most_prompt_tokens(prompt: Prompt) -> int:
     return _own_tokens(prompt) + len(prompt.user.encode())
 
 
+_NONCE = re.compile("[0-9a-f]{32}")
+_known_estimate = lru_cache(maxsize=8)(estimate_tokens)
+
+
 def _own_tokens(prompt: Prompt) -> int:
+    """What is the same in every prompt, but for its nonce: one of digits alone takes the most tokens."""
     schema = "" if prompt.schema is None else json.dumps(prompt.schema)
-    return estimate_tokens(prompt.system) + estimate_tokens(schema) + _FRAME_TOKENS
+    return _known_estimate(_NONCE.sub("0" * 32, prompt.system)) + _known_estimate(schema) + _FRAME_TOKENS
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -129,10 +129,10 @@ def is_stream(body: bytes) -> bool:
 
 
 def mapping(data: Any, *path: str) -> Mapping[str, Any]:
-    """A mapping inside a mapping; an empty one where there is none."""
+    """A mapping inside a mapping, both as JSON gives them (dict); an empty one where there is none."""
     for name in path:
-        data = data.get(name) if isinstance(data, Mapping) else None
-    return data if isinstance(data, Mapping) else {}
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def mappings(data: Any) -> list[Mapping[str, Any]]:
