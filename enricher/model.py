@@ -97,7 +97,7 @@ class Window:
 class Lifetime:
     """How long an answer is worth remembering, in seconds; `missing_s` for one that says "no such thing".
 
-    `obliging`: where the server says that the answer is good for longer (Cache-Control: max-age), it is, up to a day.
+    `obliging`: where the server says that the answer is good for longer (Cache-Control or Expires), it is, up to a day.
     An answer that is older is asked for again; with its ETag or date, where those were kept (`Service.keep_headers`), and
     an answer of 304 makes it young again. `moved_s` is for an answer that says "moved for good" (301, 308).
     """

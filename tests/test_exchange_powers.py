@@ -108,8 +108,26 @@ def test_a_server_may_say_that_its_answer_is_good_for_longer(cache_control, age_
     assert is_fresh(known, age_s, HOUR) is (age_s <= 3600)
 
 
-def test_a_promise_is_none_where_nothing_is_said():
-    assert promised_s(Remembered(200, b"")) == 0.0
+NOON = "Wed, 25 Nov 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "promised"),
+    [
+        ({}, 0.0),
+        ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT"}, 7200.0),
+        ({"date": NOON, "expires": "Thu, 26 Nov 2026 14:00:00 GMT"}, 86_400.0),  # a day, and no longer
+        ({"date": NOON, "expires": "Wed, 25 Nov 2026 11:00:00 GMT"}, 0.0),
+        ({"date": NOON, "expires": "0"}, 0.0),
+        ({"expires": "Wed, 25 Nov 2026 14:00:00 GMT"}, 0.0),  # by whose clock?
+        ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": "max-age=60"}, 60.0),
+        ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": "private, no-cache"}, 0.0),
+        ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": "no-store"}, 0.0),
+        ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": "private"}, 7200.0),
+    ],
+)
+def test_a_promise_is_in_cache_control_or_in_expires(headers, promised):
+    assert promised_s(Remembered(200, b"", headers=headers)) == promised
 
 
 @pytest.mark.parametrize(("status", "fresh"), [(301, True), (308, True), (302, False), (200, False)])

@@ -6,6 +6,8 @@ The key is what was asked, spelled out: it can be read in the database. It holds
 from __future__ import annotations
 
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 
 from ..model import Lifetime, Remembered, Request
@@ -17,6 +19,7 @@ LONGEST_PROMISE_S = 86_400.0
 MOVED_FOR_GOOD = (301, 308)
 
 _MAX_AGE = re.compile(r"\bmax-age=(\d{1,9})\b")
+_NOT_KEPT = re.compile(r"\bno-(?:cache|store)\b")
 
 
 def key_of(request: Request) -> str:
@@ -42,9 +45,28 @@ def is_fresh(remembered: Remembered, age_s: float, lifetime: Lifetime) -> bool:
 
 
 def promised_s(remembered: Remembered) -> float:
-    """For how long the server said that its answer is good, seconds, at most `LONGEST_PROMISE_S`; 0 where it did not."""
-    found = _MAX_AGE.search(remembered.headers.get("cache-control", ""))
-    return 0.0 if found is None else min(float(found[1]), LONGEST_PROMISE_S)
+    """For how long the server said that its answer is good, seconds, at most `LONGEST_PROMISE_S`; 0 where it did not.
+
+    Where Cache-Control says it, that goes before Expires (RFC 9111, 5.3), which is held against the answer's own Date.
+    """
+    headers = remembered.headers
+    control = headers.get("cache-control", "")
+    found = _MAX_AGE.search(control)
+    if found is not None:
+        return min(float(found[1]), LONGEST_PROMISE_S)
+    here, until = http_date_s(headers.get("date", "")), http_date_s(headers.get("expires", ""))
+    if here is None or until is None or _NOT_KEPT.search(control):
+        return 0.0
+    return min(max(0.0, until - here), LONGEST_PROMISE_S)
+
+
+def http_date_s(text: str) -> float | None:
+    """An HTTP date (RFC 9110, 5.6.7) as Unix time; None where it is none, as in `Expires: 0`."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()  # a date that names no zone is GMT
+    except (ValueError, OverflowError):
+        return None
 
 
 def conditional(stale: Remembered) -> dict[str, str]:

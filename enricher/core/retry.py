@@ -12,12 +12,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..errors import TransportError
 from ..model import Accept, Refuse, RefuseKey, Request, Response, Retry, Verdict
+from .freshness import http_date_s
 
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass (RFC 9110, 15.5 and 15.6; RFC 8470 for 425; RFC 6585 for 429)."""
@@ -41,19 +40,11 @@ def retry_after_s(response: Response) -> float | None:
         return None
     if _SECONDS.fullmatch(text):
         return float(text)
-    until = _unix_time(text)
+    until = http_date_s(text)
     if until is None:
         return None
-    here = _unix_time(response.headers.get("date", ""))
+    here = http_date_s(response.headers.get("date", ""))
     return max(0.0, until - (response.wall_at if here is None else here))
-
-
-def _unix_time(http_date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(http_date)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()  # a date that names no zone is GMT
-    except (ValueError, OverflowError):
-        return None
 
 
 def parse_json(body: bytes) -> Any:

@@ -36,7 +36,7 @@ MOST_ROBOTS_BYTES = MOST_PAGE_BYTES
 """More than is heeded of a robots.txt (`robots.MOST_BYTES`): of a longer one, the beginning holds."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-KEPT = ("content-type", "location", "etag", "last-modified", "cache-control")
+KEPT = ("content-type", "location", "etag", "last-modified", "cache-control", "date", "expires")
 CONTENT = "text/html,application/xhtml+xml,application/rss+xml,application/atom+xml,application/feed+json,*/*;q=0.5"
 
 
