@@ -285,11 +285,15 @@ class Engine:
                 store.ledger.orphans(job.id)
                 batching = self._batching(store, pipeline, job, stop, budget, tell)
                 without = batching.finish() if batching is not None else {}
-                waiting = self._turn(store, pipeline, job, stop, tally, budget, without)
-                while batching is not None and waiting and not stop.is_set():
+                todo, under_way = store.todo(job.id), False
+                waiting = self._turn(store, pipeline, job, stop, tally, budget, without, todo)
+                while batching is not None and (waiting.requests or under_way) and not stop.is_set():
                     batching.hand_in(waiting.requests)
-                    without |= batching.finish()
-                    waiting = self._turn(store, pipeline, job, stop, tally, budget, without, waiting.items)
+                    under_way = waiting.is_full  # then there may be more to hand in, before any of it is waited for
+                    if not under_way:
+                        without |= batching.finish()
+                        todo = store.todo(job.id, deferred_only=True)
+                    waiting = self._turn(store, pipeline, job, stop, tally, budget, without, todo, waiting.items)
             except Interrupted:  # while a batch was waited for: it goes on without us
                 pass
             finally:
@@ -307,9 +311,10 @@ class Engine:
         tally: Tally,
         budget: int | None,
         without: Mapping[str, str],
+        todo: Iterator[Item],
         handed: frozenset[str] = frozenset(),
     ) -> Waiting:
-        """Every open item once, in later turns those that wait; what is waited for now.
+        """What is to do, once, until so much waits that it should be handed in; what is waited for now.
 
         `without` says why a batch brought no answer, by its key; `handed` are the items that this run has handed in already:
         they fail, and are not handed in again.
@@ -321,8 +326,8 @@ class Engine:
         ) as writer:
             waiting = Waiting(writer, without, handed)
             purse = JobPurse(store.ledger, job.id, budget)
-            todo = store.todo(job.id, deferred_only=bool(handed))
-            self.work(todo, pipeline.recipe, waiting, stop, lane_of=pipeline.lane_of, purse=purse)
+            items = waiting.until_full(todo)
+            self.work(items, pipeline.recipe, waiting, stop, lane_of=pipeline.lane_of, purse=purse)
         return waiting
 
     def _batching(
@@ -395,6 +400,9 @@ class Engine:
         self.close()
 
 
+MOST_WAITING_BYTES = 16 * 2**20
+"""Requests of a batch wait in memory for each other: up to so much of them. Anthropic takes no batch above 256 MB."""
+
 FORGOTTEN = "what its batch answered is not known any more, or its page is another at each look"
 
 
@@ -410,6 +418,7 @@ class Waiting:
         self._without = without
         self._handed = handed
         self._items: set[str] = set()
+        self._bytes = 0
         self.requests: dict[str, Request] = {}
 
     @property
@@ -417,8 +426,17 @@ class Waiting:
         """The keys of all items that were handed in, or are to be."""
         return self._handed | self._items
 
-    def __bool__(self) -> bool:
-        return bool(self.requests)
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that it should be handed in before more is asked for."""
+        return self._bytes >= MOST_WAITING_BYTES
+
+    def until_full(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items, until that is so. Those that were begun come to their end, and perhaps here as well."""
+        for item in items:
+            yield item
+            if self.is_full:
+                return
 
     def offer(self, outcome: Outcome) -> bool:
         """Hand it on if that is possible at once."""
@@ -437,6 +455,8 @@ class Waiting:
             reason = FORGOTTEN
         if reason is not None:
             return replace(outcome, status="failed", error=reason, handed=None)
+        if key not in self.requests:
+            self._bytes += len(outcome.handed.body)
         self.requests[key] = outcome.handed
         self._items.add(outcome.item.key)
         return replace(outcome, handed=None)

@@ -107,6 +107,19 @@ def test_a_batch_that_is_killed_at_every_stage_is_paid_for_once(reader, monkeypa
     assert_paid_once(reader)
 
 
+@pytest.mark.parametrize("mode", ["threaded", "async"])
+def test_what_waits_is_handed_in_a_part_at_a_time_and_all_of_it_before_any_is_waited_for(reader, mode, monkeypatch):
+    monkeypatch.setattr("enricher.engine.MOST_WAITING_BYTES", 40_000)
+    reader.web.control(batch_latency="1s")
+    ended = reader("--batch", "-v", "--mode", mode, provider="anthropic")
+    assert ended.code == 0
+    parts = asked(reader.web, "anthropic", "batch")
+    assert parts >= 3
+    told = [line for line in ended.err.splitlines() if "handed in" in line or "came back" in line]
+    assert ["handed in" in line for line in told] == [True] * parts + [False] * parts
+    assert_paid_once(reader)
+
+
 @pytest.mark.parametrize("provider", ["openai", "mistral"])
 def test_a_batch_that_was_taken_and_not_confirmed_is_found_again(reader, provider):
     web = reader.web
