@@ -13,11 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enricher.core.circuit import Patience
+from enricher.core.effects import Permit, Send
 from enricher.core.gate import GO, LONGEST_PAUSE_S, RECHECK_S, Again, Gate, Go, Health, Hold, Ticket
 from enricher.core.hosts import HOST_PATIENCE, HOSTS_KEPT, REPORT_S
 from enricher.core.limits import GUARD_S
 from enricher.errors import ServiceDown
-from enricher.model import Hints, PerHost, Service, Window
+from enricher.memory import Memory
+from enricher.model import Hints, PerHost, Request, Service, Window
+from enricher.modes.performer import AT_ONCE_S, Held, Performer, Stop
+from enricher.processes import Processes
 
 HOST = "api.test"
 
@@ -517,6 +521,28 @@ def test_an_attempt_that_failed_proves_no_arrival():
     gate.report(gone, 0.01, Health.FAILING)
     assert not may_go(gate, api, 1.05)
     assert may_go(gate, api, 1.06)
+
+
+def test_the_beginning_of_an_answer_proves_the_arrival():
+    """A stream takes as long as the model writes, but its request was there when it began."""
+    gate, api = Gate(), service(Window(1, 1.0))
+    (gone,) = empty_quota(gate, api)
+    gate.report(gone, 0.9, Health.ALIVE, first_byte_at=0.01)
+    assert not may_go(gate, api, 1.01)
+    assert may_go(gate, api, 1.0111)
+
+
+@pytest.mark.parametrize(("between_s", "free_s"), [(AT_ONCE_S, 1.06), (0.2, 1.26)])
+def test_what_leaves_later_than_it_was_let_go_holds_its_place_longer(between_s, free_s):
+    """As a performer carries it out, whose clock goes on between the permit and the send."""
+    gate, api, now = Gate(), service(Window(1, 1.0)), [0.0]
+    performer = Performer(gate, Memory(lambda: 0.0), Stop(), Processes(), clock=lambda: now[0])
+    held = Held()
+    performer.step(Permit(api, HOST), held)
+    now[0] += between_s
+    performer.step(Send(Request(api, "/")), held)
+    assert not may_go(gate, api, free_s - 0.001)
+    assert may_go(gate, api, free_s + 0.001)
 
 
 # ── and the quota is used ───────────────────────────────────────────────────────────────────────────────────────────

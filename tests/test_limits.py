@@ -1,6 +1,7 @@
 """Limits are arithmetic: what they allow is counted here as a strict server would count it."""
 
 import heapq
+from functools import partial
 
 import pytest
 from core_world import most_in
@@ -33,27 +34,32 @@ def service_with(*windows, **more):
     return Service("api", "https://api.test", windows=windows, **more)
 
 
-def let_through(service, journeys, think_s=()):
+def let_through(service, journeys, think_s=(), held_s=()):
     """Send one request after the other as fast as the gate lets go; when each arrives at the server.
 
     `journeys` are (way there, way back or None) in seconds: with a way back, the answer is reported when it is there.
+    `held_s`: so long after its permit each leaves, in turn, which the gate is told.
     """
     gate, now, arrivals = Gate(), 0.0, []
-    answers = []
+    events = []
     for number, (there_s, back_s) in enumerate(journeys):
         now += think_s[number % len(think_s)] if think_s else 0.0
         ticket = Ticket(service, "api.test")
         while True:
-            while answers and answers[0][0] <= now:
-                done_at, _, answered = heapq.heappop(answers)
-                gate.report(answered, done_at, Health.ALIVE)
+            while events and events[0][0] <= now:
+                at, _, happens = heapq.heappop(events)
+                happens(at)
             verdict = gate.ask(ticket, now)
             if not isinstance(verdict, Again):
                 break
             now += verdict.seconds
-        arrivals.append(now + there_s)
+        leaves_at = now + (held_s[number % len(held_s)] if held_s else 0.0)
+        if leaves_at > now:
+            heapq.heappush(events, (leaves_at, 2 * number, partial(gate.departed, ticket)))
+        arrivals.append(leaves_at + there_s)
         if back_s is not None:
-            heapq.heappush(answers, (now + there_s + back_s, number, ticket))
+            answered = partial(gate.report, ticket, health=Health.ALIVE)
+            heapq.heappush(events, (leaves_at + there_s + back_s, 2 * number + 1, answered))
     return sorted(arrivals)
 
 
@@ -69,6 +75,37 @@ def let_through(service, journeys, think_s=()):
 def test_no_window_ever_holds_more_arrivals_than_it_may(window, journeys, think_s):
     """The promise of the quota, however long each request was on its way, proven or not."""
     assert most_in(window, let_through(service_with(window), journeys, think_s)) <= window.limit
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    window=st.builds(Window, st.integers(1, 12), st.sampled_from([0.5, 1.0, 10.0])),
+    journeys=st.lists(st.tuples(ways, st.none() | st.floats(0.0, 2.0)), min_size=1, max_size=60),
+    held_s=st.lists(st.floats(0.0, 0.4), min_size=1, max_size=5),
+)
+def test_what_leaves_late_holds_its_slot_from_then_on(window, journeys, held_s):
+    """Something may lie between permit and departure: a cost that is written down, a machine that is busy."""
+    assert most_in(window, let_through(service_with(window), journeys, held_s=held_s)) <= window.limit
+
+
+def test_a_departure_moves_its_slot_and_an_answer_moves_it_again():
+    log = SlidingLog(Window(1, 1.0))
+    granted = log.take(0.0)
+    left = log.departed(granted, 0.5)
+    assert log.ready_in(0.5, 0) == pytest.approx(1.0 + GUARD_S)
+    assert log.departed(left, 0.2) == left  # never back
+    assert log.departed(granted, 0.7) == granted  # that receipt is known no more
+    log.arrived(left, 0.51)
+    assert log.ready_in(0.51, 0) == pytest.approx(1.0 + PROOF_S)
+
+
+def test_tokens_that_leave_late_are_free_later():
+    log = TokenLog(Window(10, 1.0))
+    log.take(0.0, 10, 1)
+    log.departed(1, 0.5)
+    log.departed(1, 0.1)
+    log.departed(2, 0.9)
+    assert log.ready_in(0.5, 0, 1) == pytest.approx(1.0 + GUARD_S)
 
 
 @settings(deadline=None, max_examples=40)

@@ -262,6 +262,17 @@ class Gate:
             _drop(ticket.at.line, ticket.number)
         ticket.number = 0
 
+    def departed(self, ticket: Ticket, now: float) -> None:
+        """The ticket's request leaves only now: since it was let go, something has taken its time."""
+        with self._lock:
+            lane = self._lane(ticket.service)
+            ticket.receipts = tuple(
+                [limit.departed(receipt, now) for limit, receipt in zip(lane.limits, ticket.receipts, strict=False)]
+            )
+            if ticket.reserved:
+                for log in lane.token_limits:
+                    log.departed(ticket.reserved, now)
+
     def leave(self, ticket: Ticket) -> None:
         """The ticket's flow ended early: it gives its place back. What it was granted may have been sent: that counts."""
         with self._lock:
@@ -303,12 +314,12 @@ class Gate:
             for log in lane.token_limits:
                 log.take(now, wanted, ticket.reserved)
 
-    def _settle(self, lane: _Lane, ticket: Ticket, done_at: float, health: Health, tokens: int | None) -> None:
+    def _settle(self, lane: _Lane, ticket: Ticket, proven_at: float | None, tokens: int | None) -> None:
         for log in lane.token_limits:
             if tokens is not None:
                 log.correct(ticket.reserved, tokens)
-            if health is not Health.FAILING:
-                log.arrived(ticket.reserved, done_at)
+            if proven_at is not None:
+                log.arrived(ticket.reserved, proven_at)
 
     # ── one of many hosts ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -362,12 +373,14 @@ class Gate:
         tokens: int | None = None,
         hints: Hints | None = None,
         tokens_in: int | None = None,
+        first_byte_at: float | None = None,
     ) -> None:
         """What became of the attempt. `pause_s` > 0 holds everyone back for so long from `done_at`, for `reason`: where the
         service is many hosts, everyone who asks this one.
 
         `tokens` is what was taken of those reserved, 0 frees them all; None: that is not known, and they stay reserved.
-        `tokens_in` is what went in of them.
+        `tokens_in` is what went in of them. `first_byte_at` is when the answer began, where that is known: the request had
+        arrived by then.
         `hints` is what the answer's headers say: their windows hold from now on, in place of those in force.
         """
         lock = self._lock
@@ -382,11 +395,13 @@ class Gate:
             if service.per_host is not None:
                 place = host = ticket.at or lane.hosts.of(ticket.group, done_at)
                 patience = self._host_patience
+            proven_at = None
             if health is not Health.FAILING:  # an answer came: the request had arrived by then
+                proven_at = done_at if first_byte_at is None else first_byte_at
                 for limit, receipt in zip(lane.limits, ticket.receipts, strict=False):
-                    limit.arrived(receipt, done_at)
+                    limit.arrived(receipt, proven_at)
             if ticket.reserved:
-                self._settle(lane, ticket, done_at, health, tokens)
+                self._settle(lane, ticket, proven_at, tokens)
                 if tokens_in is not None:
                     lane.guess.learn(ticket.tokens - ticket.answer_tokens, tokens_in)
             if hints is not None:

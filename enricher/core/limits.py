@@ -6,8 +6,11 @@ first? `take(now)`: one leaves now.
 **SlidingLog** keeps the promise of a strict window (at most W arrivals in any T seconds, at the server). A window is W
 slots, and a slot is free again T after the request that used it ARRIVED. We know when we let it go, not when it
 arrived: so a slot is first taken to be free again after T + guard, the guard being the longest way from here to there
-that we allow for. When the answer comes back sooner than that, it proves that the arrival was before it, and the slot is
-free T after the answer (`arrived`). Fast APIs thus lose nearly nothing to the guard, slow ones at most guard / T.
+that we allow for. When the answer begins to come back sooner than that, it proves that the arrival was before it, and the
+slot is free T after that (`arrived`). Fast APIs thus lose nearly nothing to the guard, slow ones at most guard / T. And a
+request that does not leave at once, because its cost is written down first or a busy machine takes its time, holds its slot
+from when it does leave (`departed`): the guard is for the way alone. Whatever arrived less than T ago still holds its slot
+then, and slots are W: so the promise is kept.
 
 **Bucket** is the token bucket: `burst` at once, then one every 1 / rate seconds.
 
@@ -67,6 +70,10 @@ class Limit(Protocol):
         """Let one leave now; returns a receipt for `arrived`."""
         ...
 
+    def departed(self, receipt: float, at: float) -> float:
+        """The request with this receipt has not left before `at`; returns the receipt that holds from now on."""
+        ...
+
     def arrived(self, receipt: float, at: float) -> None:
         """The request with this receipt had arrived by `at`."""
         ...
@@ -103,14 +110,23 @@ class SlidingLog:
         insort(self._free_at, receipt)
         return receipt
 
+    def departed(self, receipt: float, at: float) -> float:
+        later = at + self._span_s
+        return later if later > receipt and self._move(receipt, later) else receipt
+
     def arrived(self, receipt: float, at: float) -> None:
         proven = at + self.window.period_s + PROOF_S
-        if proven >= receipt:
-            return
-        index = bisect_left(self._free_at, receipt)
-        if index < len(self._free_at) and self._free_at[index] == receipt:
-            del self._free_at[index]
-            insort(self._free_at, proven)
+        if proven < receipt:
+            self._move(receipt, proven)
+
+    def _move(self, before: float, after: float) -> bool:
+        """Free a slot at another moment. False: it is not used any more, or was counted under another guard."""
+        index = bisect_left(self._free_at, before)
+        if index == len(self._free_at) or self._free_at[index] != before:
+            return False
+        del self._free_at[index]
+        insort(self._free_at, after)
+        return True
 
     def follow(self, other: SlidingLog) -> None:
         shift = self._span_s - other._span_s  # the same class
@@ -160,14 +176,22 @@ class TokenLog:
         self._held[number] = free_at, tokens
         self._used += tokens
 
+    def departed(self, number: int, at: float) -> None:
+        """The request of this reservation has not left before `at`."""
+        if number in self._held and at + self._span_s > self._held[number][0]:
+            self._move(number, at + self._span_s)
+
     def arrived(self, number: int, at: float) -> None:
         """The request of this reservation had arrived by `at`."""
-        free_at, tokens = self._held.get(number, (0.0, 0))
         proven = at + self.window.period_s + PROOF_S
-        if proven < free_at:
-            del self._free_at[bisect_left(self._free_at, (free_at, number))]
-            insort(self._free_at, (proven, number))
-            self._held[number] = proven, tokens
+        if number in self._held and proven < self._held[number][0]:
+            self._move(number, proven)
+
+    def _move(self, number: int, after: float) -> None:
+        before, tokens = self._held[number]
+        del self._free_at[bisect_left(self._free_at, (before, number))]
+        insort(self._free_at, (after, number))
+        self._held[number] = after, tokens
 
     def correct(self, number: int, tokens: int) -> None:
         """The request of this reservation really took so many tokens."""
@@ -224,6 +248,9 @@ class Bucket:
         self._counted_at = now
         return 0.0
 
+    def departed(self, receipt: float, at: float) -> float:  # noqa: ARG002  # a bucket counts permits
+        return receipt
+
     def arrived(self, receipt: float, at: float) -> None:
         """Nothing to learn: a bucket counts what leaves."""
 
@@ -264,6 +291,9 @@ class FixedWindow:
             calls=self.window.limit, period=self.window.period_s, clock=lambda: self._now, raise_on_limit=True
         )
         self._call = self._counter(lambda: None)
+
+    def departed(self, receipt: float, at: float) -> float:  # noqa: ARG002  # the package counts permits
+        return receipt
 
     def arrived(self, receipt: float, at: float) -> None:
         """Nothing to learn: the window counts what leaves."""

@@ -150,6 +150,9 @@ class NoPurse:
         """Nobody asks."""
 
 
+AT_ONCE_S = 0.002
+"""What leaves within so many seconds of its permit has left at once: the gate need not be told."""
+
 PURSE_AGAIN_S = 0.05
 """How soon to ask again whether the budget has room, seconds: when what is under way has cost less than was feared."""
 
@@ -200,6 +203,11 @@ class Performer:
                 return Nap(verdict.seconds, again=True) if isinstance(verdict, Again) else ticket
             case Send():
                 held.request = effect.request
+                ticket = held.ticket
+                if ticket is not None and ticket.granted_at is not None:
+                    now = self.clock()
+                    if now - ticket.granted_at > AT_ONCE_S:
+                        self.gate.departed(ticket, now)
                 return effect  # the mode has the transport
             case Report():
                 held.ticket = None
@@ -213,6 +221,7 @@ class Performer:
                     effect.tokens,
                     effect.hints,
                     effect.tokens_in,
+                    effect.first_byte_at,
                 )
                 if self._observe is not None and held.request is not None:
                     self._observe(_attempt(held.request, effect, was_probe))
