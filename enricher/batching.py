@@ -1,8 +1,9 @@
 """Work handed to a provider by the hundred: submitted, waited for, collected, and paid for once.
 
-An item that needs a batch comes out of its recipe `deferred`, with the request that it waits for. When all items have had
-their turn, those requests go into batches; when a batch has ended, its answers go into the memory, and the items run again
-and find them there. A generator can't wait for hours or survive kill -9; this can, because all it knows lies in the store:
+An item that needs a batch comes out of its recipe `deferred`, with the request that it waits for. Those requests go into
+batches, a part at a time, so that a long list does not lie in memory. When all items have had their turn and all batches have
+ended, the answers go into the memory, and the items run again and find them there. A generator can't wait for hours or
+survive kill -9; this can, because all it knows lies in the store:
 
     started ──taken by the provider──▶ submitted ──▶ collected
        │
@@ -19,15 +20,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from .core.freshness import key_of
 from .core.retry import judge
 from .errors import BudgetSpent, ExchangeError, GaveUp, JobBusy, Refused, ServiceDown, Undecided
-from .model import Accept, Answer, BatchApi, BatchResult, Remembered, Request, Response, Service, Usage
-from .modes.performer import Stop
+from .model import Accept, Answer, BatchApi, BatchResult, Item, Outcome, Remembered, Request, Response, Service, Usage
+from .modes.performer import Sink, Stop
 from .purse import money
 from .store import Batch, BatchEntry, Collected, Store
 
@@ -41,6 +42,97 @@ NOT_THERE = "its batch has no answer to it"
 
 FIRST_LOOK_S = 1.0
 """When a batch is looked at for the first time, seconds; then each time twice as long, up to `poll_s`."""
+
+
+MOST_WAITING_BYTES = 16 * 2**20
+"""Requests of a batch wait in memory for each other, up to about so many bytes of them. (Anthropic takes no batch of more
+than 256 MB: platform.claude.com, batch processing, checked 2026-11.)"""
+
+FORGOTTEN = "what its batch answered is not known any more, or its page is another at each look"
+
+
+class Waiting:
+    """What deferred items of one run wait for: `requests` by key, still to be handed in, and the `keys` of those that were.
+
+    What a batch has brought no answer to is not waited for again: `without` says why, by key. Nor is an item that was
+    handed in already: its answer came, and is not known any more.
+    """
+
+    def __init__(self, without: Mapping[str, str]) -> None:
+        self._without = dict(without)
+        self._items: set[str] = set()  # the keys of items that wait for `requests`
+        self._handed: set[str] = set()  # of those that were handed in
+        self._bytes = 0
+        self.requests: dict[str, Request] = {}
+        self.keys: set[str] = set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that it should be handed in before more is asked for."""
+        return self._bytes >= MOST_WAITING_BYTES
+
+    def until_full(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items, until that is so. Those that were read ahead by then come to their end, and perhaps here as well."""
+        for item in items:
+            yield item
+            if self.is_full:
+                return
+
+    def handed_in(self) -> None:
+        """The requests are under way."""
+        self.keys |= self.requests.keys()
+        self._handed |= self._items
+        self._forget()
+
+    def came_home(self, without: Mapping[str, str]) -> None:
+        """All that was under way is there, or it is known why not. What was not handed in is asked for again."""
+        self._without |= without
+        self.keys.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.requests, self._items, self._bytes = {}, set(), 0
+
+    def why_not(self, item: str, key: str) -> str | None:
+        """Why an item can't wait for a request; None: it can."""
+        return self._without.get(key) or (FORGOTTEN if item in self._handed else None)
+
+    def add(self, item: str, key: str, request: Request) -> None:
+        """An item waits for a request. What is under way already, for another item, is not handed in twice."""
+        if key in self.keys:
+            self._handed.add(item)
+            return
+        if key not in self.requests:
+            self._bytes += len(request.body)
+        self.requests[key] = request
+        self._items.add(item)
+
+
+class Deferring:
+    """A sink in front of the writer, which sees what deferred items wait for."""
+
+    def __init__(self, sink: Sink, waiting: Waiting) -> None:
+        self._sink = sink
+        self._waiting = waiting
+
+    def offer(self, outcome: Outcome) -> bool:
+        """Hand it on if that is possible at once."""
+        return self._sink.offer(self._seen(outcome))
+
+    def put(self, outcome: Outcome) -> None:
+        """Hand it on."""
+        self._sink.put(self._seen(outcome))
+
+    def _seen(self, outcome: Outcome) -> Outcome:
+        request = outcome.handed
+        if request is None:
+            return outcome
+        item, key = outcome.item.key, key_of(request)
+        reason = self._waiting.why_not(item, key)
+        if reason is not None:
+            return replace(outcome, status="failed", error=reason, handed=None)
+        self._waiting.add(item, key, request)
+        return replace(outcome, handed=None)
 
 
 @dataclass(slots=True)

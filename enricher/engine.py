@@ -20,18 +20,17 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args
 
-from .batching import Batching, Flow
+from .batching import Batching, Deferring, Flow, Waiting
 from .core.effects import Steps
 from .core.exchange import Journey, Rules, enrich_item, pursue
-from .core.freshness import key_of
 from .core.gate import Gate, Hold
 from .core.rehearsal import Rehearsal
 from .core.retry import Backoff
-from .errors import Interrupted, SettingError
+from .errors import BudgetSpent, Interrupted, ServiceDown, SettingError
 from .lanes import Lanes
 from .mailbox import Mailbox
 from .memory import DEFAULT_BYTES, Memory
@@ -284,16 +283,10 @@ class Engine:
             try:
                 store.ledger.orphans(job.id)
                 batching = self._batching(store, pipeline, job, stop, budget, tell)
-                without = batching.finish() if batching is not None else {}
-                todo, under_way = store.todo(job.id), False
-                waiting = self._turn(store, pipeline, job, stop, tally, budget, without, todo)
-                while batching is not None and (waiting.requests or under_way) and not stop.is_set():
-                    batching.hand_in(waiting.requests)
-                    under_way = waiting.is_full  # then there may be more to hand in, before any of it is waited for
-                    if not under_way:
-                        without |= batching.finish()
-                        todo = store.todo(job.id, deferred_only=True)
-                    waiting = self._turn(store, pipeline, job, stop, tally, budget, without, todo, waiting.items)
+                if batching is None:
+                    self._turn(store, pipeline, job, stop, tally, budget, Waiting({}), store.todo(job.id))
+                else:
+                    self._in_parts(store, pipeline, job, stop, tally, budget, batching)
             except Interrupted:  # while a batch was waited for: it goes on without us
                 pass
             finally:
@@ -301,6 +294,39 @@ class Engine:
                 store.ledger.orphans(job.id)  # what a stop cut off: its answer is lost, and may have to be paid for
                 left = store.counts(job.id).items_by_status
                 store.set_state(job.id, "stopped" if left.get("pending") or left.get("deferred") else "done")
+
+    def _in_parts(
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        job: Job,
+        stop: Stop,
+        tally: Tally,
+        budget: int | None,
+        batching: Batching,
+    ) -> None:
+        """Every open item once, and again those that wait for a batch when it is there.
+
+        What waits is handed in a part at a time; all of it, before any is waited for. A part that is not taken (the budget
+        has no room for what all of them could cost) waits until the others have come home, and is handed in then.
+        """
+        waiting = Waiting(batching.finish())
+        todo: Iterator[Item] = store.todo(job.id)
+        self._turn(store, pipeline, job, stop, tally, budget, waiting, todo)
+        while (waiting.requests or waiting.keys) and not stop.is_set():
+            try:
+                batching.hand_in(waiting.requests)
+            except (BudgetSpent, ServiceDown):
+                if not waiting.keys:
+                    raise
+                at_home = True
+            else:
+                at_home = not waiting.is_full
+                waiting.handed_in()
+            if at_home:
+                waiting.came_home(batching.finish())
+                todo = chain(store.todo(job.id, deferred_only=True), todo)
+            self._turn(store, pipeline, job, stop, tally, budget, waiting, todo)
 
     def _turn(
         self,
@@ -310,25 +336,18 @@ class Engine:
         stop: Stop,
         tally: Tally,
         budget: int | None,
-        without: Mapping[str, str],
+        waiting: Waiting,
         todo: Iterator[Item],
-        handed: frozenset[str] = frozenset(),
-    ) -> Waiting:
-        """What is to do, once, until so much waits that it should be handed in; what is waited for now.
-
-        `without` says why a batch brought no answer, by its key; `handed` are the items that this run has handed in already:
-        they fail, and are not handed in again.
-        """
+    ) -> None:
+        """What is to do, once, until so much waits for a batch that it should be handed in."""
         with Writer(
             lambda batch: store.commit(job.id, batch, pipeline),
             on_committed=tally.add,
             most_waiting=WAITING_A_SLOT * self.slots,
         ) as writer:
-            waiting = Waiting(writer, without, handed)
             purse = JobPurse(store.ledger, job.id, budget)
-            items = waiting.until_full(todo)
-            self.work(items, pipeline.recipe, waiting, stop, lane_of=pipeline.lane_of, purse=purse)
-        return waiting
+            items, sink = waiting.until_full(todo), Deferring(writer, waiting)
+            self.work(items, pipeline.recipe, sink, stop, lane_of=pipeline.lane_of, purse=purse)
 
     def _batching(
         self,
@@ -398,68 +417,6 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-MOST_WAITING_BYTES = 16 * 2**20
-"""Requests of a batch wait in memory for each other: up to so much of them. Anthropic takes no batch above 256 MB."""
-
-FORGOTTEN = "what its batch answered is not known any more, or its page is another at each look"
-
-
-class Waiting:
-    """A sink in front of the writer: keeps the requests that deferred items wait for.
-
-    What a batch has brought no answer to is not waited for again: `without` says why, by key. Nor is an item that was
-    `handed` in already: its answer came, and is not known any more.
-    """
-
-    def __init__(self, sink: Sink, without: Mapping[str, str], handed: frozenset[str]) -> None:
-        self._sink = sink
-        self._without = without
-        self._handed = handed
-        self._items: set[str] = set()
-        self._bytes = 0
-        self.requests: dict[str, Request] = {}
-
-    @property
-    def items(self) -> frozenset[str]:
-        """The keys of all items that were handed in, or are to be."""
-        return self._handed | self._items
-
-    @property
-    def is_full(self) -> bool:
-        """Whether so much waits that it should be handed in before more is asked for."""
-        return self._bytes >= MOST_WAITING_BYTES
-
-    def until_full(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, until that is so. Those that were begun come to their end, and perhaps here as well."""
-        for item in items:
-            yield item
-            if self.is_full:
-                return
-
-    def offer(self, outcome: Outcome) -> bool:
-        """Hand it on if that is possible at once."""
-        return self._sink.offer(self._seen(outcome))
-
-    def put(self, outcome: Outcome) -> None:
-        """Hand it on."""
-        self._sink.put(self._seen(outcome))
-
-    def _seen(self, outcome: Outcome) -> Outcome:
-        if outcome.handed is None:
-            return outcome
-        key = key_of(outcome.handed)
-        reason = self._without.get(key)
-        if reason is None and outcome.item.key in self._handed:
-            reason = FORGOTTEN
-        if reason is not None:
-            return replace(outcome, status="failed", error=reason, handed=None)
-        if key not in self.requests:
-            self._bytes += len(outcome.handed.body)
-        self.requests[key] = outcome.handed
-        self._items.add(outcome.item.key)
-        return replace(outcome, handed=None)
 
 
 WAITING_A_SLOT = 20

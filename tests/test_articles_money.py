@@ -109,7 +109,7 @@ def test_a_batch_that_is_killed_at_every_stage_is_paid_for_once(reader, monkeypa
 
 @pytest.mark.parametrize("mode", ["threaded", "async"])
 def test_what_waits_is_handed_in_a_part_at_a_time_and_all_of_it_before_any_is_waited_for(reader, mode, monkeypatch):
-    monkeypatch.setattr("enricher.engine.MOST_WAITING_BYTES", 40_000)
+    monkeypatch.setattr("enricher.batching.MOST_WAITING_BYTES", 40_000)
     reader.web.control(batch_latency="1s")
     ended = reader("--batch", "-v", "--mode", mode, provider="anthropic")
     assert ended.code == 0

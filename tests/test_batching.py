@@ -2,8 +2,8 @@
 
 import pytest
 
-from enricher.batching import Batching, keys_of
-from enricher.engine import FORGOTTEN, Engine, Tally, plan
+from enricher.batching import FORGOTTEN, Batching, keys_of
+from enricher.engine import Engine, Tally, plan
 from enricher.errors import BudgetSpent, GaveUp, Interrupted, Refused, ServiceDown, Undecided
 from enricher.model import (
     Accept,
@@ -87,7 +87,17 @@ class Provider:
         return next((name for name, ids in self.batches.items() if set(ids) == set(custom_ids)), None)
 
     def request(self, name="a"):
-        return Request(self.service, f"/{name}", kind="analysis", known_as=name, charge=CHARGE, later=True)
+        body = b"ten bytes."
+        return Request(
+            self.service,
+            f"/{name}",
+            method="POST",
+            body=body,
+            kind="analysis",
+            known_as=name,
+            charge=CHARGE,
+            later=True,
+        )
 
 
 @pytest.fixture
@@ -297,11 +307,11 @@ def engine_for(store, **more):
     return engine
 
 
-def analysing(provider, *, changing=False):
+def analysing(provider, *, changing=False, name_of=str):
     seen = iter(range(1_000_000))
 
     def recipe(item):
-        answer = yield provider.request(f"{item.key}{next(seen)}" if changing else item.key)
+        answer = yield provider.request(f"{item.key}{next(seen)}" if changing else name_of(item.key))
         return {"ok": answer.data["ok"]}
 
     return Pipeline("p", recipe, ("ok",), services=(provider.service,))
@@ -311,6 +321,63 @@ def run(engine, pipeline, job):
     tally = Tally()
     engine.run(pipeline, job, Stop(), tally)
     return tally
+
+
+SIX = ("a", "b", "c", "d", "e", "f")
+
+
+@pytest.fixture
+def parts_of_two(monkeypatch):
+    monkeypatch.setattr("enricher.batching.MOST_WAITING_BYTES", 20)
+
+
+@pytest.mark.usefixtures("parts_of_two")
+def test_what_two_parts_wait_for_is_handed_in_once(store, provider):
+    job = job_of(store, items=SIX)
+    with engine_for(store) as engine:
+        tally = run(engine, analysing(provider, name_of=lambda key: "a" if key == "f" else key), job)
+    assert tally.by_status == {"enriched": 6}
+    assert [len(ids) for ids in provider.batches.values()] == [2, 2, 1]
+
+
+@pytest.mark.usefixtures("parts_of_two")
+def test_an_item_that_waited_for_another_part_is_not_handed_in_a_second_time_either(store, provider):
+    """Its page is another at the second look."""
+    job, looks = job_of(store, items=SIX), []
+
+    def name_of(key):
+        looks.append(key)
+        return key if key != "f" else "a" if looks.count("f") == 1 else "another"
+
+    with engine_for(store) as engine:
+        tally = run(engine, analysing(provider, name_of=name_of), job)
+    assert tally.by_status == {"enriched": 5, "failed": 1}
+    assert [row.error for row in store.export_rows(job.id) if row.error] == [FORGOTTEN]
+    assert [len(ids) for ids in provider.batches.values()] == [2, 2, 1]
+
+
+@pytest.mark.usefixtures("parts_of_two")
+def test_a_part_that_could_pass_the_budget_is_handed_in_when_the_others_have_come_home(store, provider):
+    """Each costs half of what it could cost at most; the budget has room for what five could."""
+    job = job_of(store, items=SIX)
+    each = PRICE.of(CHARGE.most) // 2  # a batch costs half
+    with engine_for(store) as engine:
+        tally = Tally()
+        engine.run(analysing(provider), job, Stop(), tally, budget=5 * each)
+    assert [len(ids) for ids in provider.batches.values()] == [2, 2, 2]
+    assert tally.by_status == {"enriched": 6}
+
+
+@pytest.mark.usefixtures("parts_of_two")
+def test_where_the_budget_has_no_room_at_all_what_was_handed_in_is_brought_home_first(store, provider):
+    job = job_of(store, items=SIX)
+    each = PRICE.of(CHARGE.most) // 2
+    with engine_for(store) as engine, pytest.raises(BudgetSpent):
+        engine.run(analysing(provider), job, Stop(), Tally(), budget=3 * each)
+    assert store.counts(job.id).items_by_status == {"enriched": 4, "deferred": 2}  # two at a time had room
+    with engine_for(store) as engine:
+        assert run(engine, analysing(provider), job).by_status == {"enriched": 2}
+    assert [len(ids) for ids in provider.batches.values()] == [2, 2, 2]
 
 
 @pytest.mark.parametrize("recalls", [True, False])
