@@ -122,7 +122,12 @@ NOON = "Wed, 25 Nov 2026 12:00:00 GMT"
         ({"expires": "Wed, 25 Nov 2026 14:00:00 GMT"}, 0.0),  # by whose clock?
         ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": "max-age=60"}, 60.0),
         ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": "private, no-cache"}, 0.0),
-        ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": "no-store"}, 0.0),
+        *(
+            ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": forbids}, 0.0)
+            for forbids in ("no-store", "NO-STORE", "No-Cache", "MAX-AGE=0", 'max-age="0"', "max-age", "max-age=soon")
+        ),
+        ({"cache-control": "max-age=31536000000"}, 86_400.0),
+        ({"cache-control": 'public, Max-Age="60"'}, 60.0),
         ({"date": NOON, "expires": "Wed, 25 Nov 2026 14:00:00 GMT", "cache-control": "private"}, 7200.0),
     ],
 )

@@ -18,7 +18,7 @@ LONGEST_PROMISE_S = 86_400.0
 
 MOVED_FOR_GOOD = (301, 308)
 
-_MAX_AGE = re.compile(r"\bmax-age=(\d{1,9})\b")
+_MAX_AGE = re.compile(r"\bmax-age(?:=\"?(\d+))?")
 _NOT_KEPT = re.compile(r"\bno-(?:cache|store)\b")
 
 
@@ -50,10 +50,10 @@ def promised_s(remembered: Remembered) -> float:
     Where Cache-Control says it, that goes before Expires (RFC 9111, 5.3), which is held against the answer's own Date.
     """
     headers = remembered.headers
-    control = headers.get("cache-control", "")
+    control = headers.get("cache-control", "").lower()
     found = _MAX_AGE.search(control)
     if found is not None:
-        return min(float(found[1]), LONGEST_PROMISE_S)
+        return min(float(found[1] or 0), LONGEST_PROMISE_S)
     here, until = http_date_s(headers.get("date", "")), http_date_s(headers.get("expires", ""))
     if here is None or until is None or _NOT_KEPT.search(control):
         return 0.0
