@@ -17,10 +17,10 @@ from enricher.core.effects import Permit, Send
 from enricher.core.gate import GO, LONGEST_PAUSE_S, RECHECK_S, Again, Gate, Go, Health, Hold, Ticket
 from enricher.core.hosts import HOST_PATIENCE, HOSTS_KEPT, REPORT_S
 from enricher.core.limits import GUARD_S
-from enricher.errors import ServiceDown
+from enricher.errors import ServiceDown, TransportError
 from enricher.memory import Memory
 from enricher.model import Hints, PerHost, Request, Service, Window
-from enricher.modes.performer import AT_ONCE_S, Held, Performer, Stop
+from enricher.modes.performer import AT_ONCE_S, Held, Nap, Performer, Stop
 from enricher.processes import Processes
 
 HOST = "api.test"
@@ -532,17 +532,66 @@ def test_the_beginning_of_an_answer_proves_the_arrival():
     assert may_go(gate, api, 1.0111)
 
 
-@pytest.mark.parametrize(("between_s", "free_s"), [(AT_ONCE_S, 1.06), (0.2, 1.26)])
-def test_what_leaves_later_than_it_was_let_go_holds_its_place_longer(between_s, free_s):
-    """As a performer carries it out, whose clock goes on between the permit and the send."""
-    gate, api, now = Gate(), service(Window(1, 1.0)), [0.0]
-    performer = Performer(gate, Memory(lambda: 0.0), Stop(), Processes(), clock=lambda: now[0])
-    held = Held()
-    performer.step(Permit(api, HOST), held)
-    now[0] += between_s
-    performer.step(Send(Request(api, "/")), held)
-    assert not may_go(gate, api, free_s - 0.001)
-    assert may_go(gate, api, free_s + 0.001)
+class Leaving:
+    """A request between its permit and the wire, as a performer carries it out, whose clock goes on in between."""
+
+    def __init__(self, gate, api):
+        self.now, self.held, self.send = 0.0, Held(), Send(Request(api, "/"))
+        self.performer = Performer(gate, Memory(lambda: 0.0), Stop(), Processes(), clock=lambda: self.now)
+        self.performer.step(Permit(api, HOST), self.held)
+
+    def at(self, now):
+        """Try to leave; how long it has to wait, None if it has left."""
+        self.now = now
+        step = self.performer.step(self.send, self.held)
+        assert step is self.send or (isinstance(step, Nap) and step.again)
+        return None if step is self.send else step.seconds
+
+
+@pytest.mark.parametrize(("leaves_at", "free_at"), [(AT_ONCE_S, 1.0 + GUARD_S), (0.2, 1.2 + GUARD_S)])
+def test_what_leaves_later_than_it_was_let_go_holds_its_place_longer(leaves_at, free_at):
+    gate, api = Gate(), service(Window(1, 1.0))
+    assert Leaving(gate, api).at(leaves_at) is None
+    assert not may_go(gate, api, free_at - 0.001)
+    assert may_go(gate, api, free_at + 0.001)
+
+
+def test_a_permit_that_has_become_too_old_is_none():
+    """Its place is another's by now: so it waits for one like everybody else."""
+    gate, api = Gate(), service(Window(2, 0.5))
+    old = [Leaving(gate, api) for _ in range(2)]
+    assert len(empty_quota(gate, api, 0.6)) == 2
+    assert old[0].at(0.6) > 0
+    assert old[1].at(0.6) > 0
+    assert old[0].at(1.2) is None
+    assert old[1].at(1.2) is None
+    assert not may_go(gate, api, 1.2)
+
+
+def test_nobody_leaves_in_the_middle_of_a_pause_with_an_older_permit():
+    gate, api = Gate(), service(Window(9, 10.0))
+    leaving = Leaving(gate, api)
+    gate.pause_until(api, 5.0, "HTTP 429")
+    assert leaving.at(0.1) == RECHECK_S
+    assert leaving.at(4.9) == pytest.approx(0.1)
+    assert leaving.at(5.0) is None
+
+
+def test_a_service_that_is_down_meanwhile_fails_the_attempt_and_not_the_job():
+    gate, api = Gate(), service(Window(9, 10.0))
+    leaving = Leaving(gate, api)
+    gate.pause_until(api, 2 * LONGEST_PAUSE_S, "HTTP 429")
+    with pytest.raises(TransportError):
+        leaving.at(0.1)
+    assert gate.waiting() == 0
+
+
+def test_the_pause_between_two_requests_to_a_host_begins_when_the_first_has_left():
+    gate, api = Gate(), web(concurrency=2)
+    first, second = Ticket(api, HOST, spacing_s=1.0), Ticket(api, HOST, spacing_s=1.0)
+    assert gate.ask(first, 0.0) is GO
+    assert gate.depart(first, 0.4) is GO
+    assert when_granted(gate, second, 0.5) == pytest.approx(1.4)
 
 
 # ── and the quota is used ───────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from core_world import most_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enricher.core.gate import Again, Gate, Health, Ticket
+from enricher.core.gate import Again, Gate, Go, Health, Ticket
 from enricher.core.limits import (
     GUARD_S,
     GUESSES_KEPT,
@@ -54,13 +54,28 @@ def let_through(service, journeys, think_s=(), held_s=()):
                 break
             now += verdict.seconds
         leaves_at = now + (held_s[number % len(held_s)] if held_s else 0.0)
+        leave = partial(_leave, gate, ticket, events, arrivals, there_s, back_s, number)
         if leaves_at > now:
-            heapq.heappush(events, (leaves_at, 2 * number, partial(gate.departed, ticket)))
-        arrivals.append(leaves_at + there_s)
-        if back_s is not None:
-            answered = partial(gate.report, ticket, health=Health.ALIVE)
-            heapq.heappush(events, (leaves_at + there_s + back_s, 2 * number + 1, answered))
+            heapq.heappush(events, (leaves_at, number, leave))
+        else:
+            leave(now, late=False)
+    while events:
+        at, _, happens = heapq.heappop(events)
+        happens(at)
     return sorted(arrivals)
+
+
+def _leave(gate, ticket, events, arrivals, there_s, back_s, number, now, late=True):
+    """It leaves, if the gate still lets it; else later. With a way back, its answer is told when it is there."""
+    verdict = gate.depart(ticket, now) if late else None
+    if isinstance(verdict, Again):
+        again = partial(_leave, gate, ticket, events, arrivals, there_s, back_s, number)
+        heapq.heappush(events, (now + verdict.seconds, number, again))
+        return
+    arrivals.append(now + there_s)
+    if back_s is not None:
+        answered = partial(gate.report, ticket, health=Health.ALIVE)
+        heapq.heappush(events, (now + there_s + back_s, number, answered))
 
 
 # ── the sliding log ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,33 +94,56 @@ def test_no_window_ever_holds_more_arrivals_than_it_may(window, journeys, think_
 
 @settings(deadline=None, max_examples=150)
 @given(
-    window=st.builds(Window, st.integers(1, 12), st.sampled_from([0.5, 1.0, 10.0])),
+    window=st.builds(Window, st.integers(1, 12), st.sampled_from([0.2, 1.0, 10.0])),
     journeys=st.lists(st.tuples(ways, st.none() | st.floats(0.0, 2.0)), min_size=1, max_size=60),
-    held_s=st.lists(st.floats(0.0, 0.4), min_size=1, max_size=5),
+    held_s=st.lists(st.floats(0.0, 3.0), min_size=1, max_size=5),
 )
 def test_what_leaves_late_holds_its_slot_from_then_on(window, journeys, held_s):
     """Something may lie between permit and departure: a cost that is written down, a machine that is busy."""
     assert most_in(window, let_through(service_with(window), journeys, held_s=held_s)) <= window.limit
 
 
-def test_a_departure_moves_its_slot_and_an_answer_moves_it_again():
+def test_a_slot_is_free_a_window_after_its_request_has_arrived_at_the_latest():
     log = SlidingLog(Window(1, 1.0))
-    granted = log.take(0.0)
-    left = log.departed(granted, 0.5)
-    assert log.ready_in(0.5, 0) == pytest.approx(1.0 + GUARD_S)
-    assert log.departed(left, 0.2) == left  # never back
-    assert log.departed(granted, 0.7) == granted  # that receipt is known no more
-    log.arrived(left, 0.51)
-    assert log.ready_in(0.51, 0) == pytest.approx(1.0 + PROOF_S)
+    log.take(0.0)
+    log.arrives(GUARD_S, 0.5)
+    assert log.ready_in(0.5, 0) == pytest.approx(1.0)
+    log.arrives(GUARD_S, 0.7)  # nobody is to arrive then any more
+    assert log.ready_in(0.5, 0) == pytest.approx(1.0)
+    log.arrives(0.5, 0.4)
+    assert log.ready_in(0.5, 0) == pytest.approx(0.9)
 
 
-def test_tokens_that_leave_late_are_free_later():
+def test_tokens_are_free_a_window_after_their_request_has_arrived_at_the_latest():
     log = TokenLog(Window(10, 1.0))
     log.take(0.0, 10, 1)
-    log.departed(1, 0.5)
-    log.departed(1, 0.1)
-    log.departed(2, 0.9)
-    assert log.ready_in(0.5, 0, 1) == pytest.approx(1.0 + GUARD_S)
+    log.arrives(1, 0.5)
+    log.arrives(2, 0.9)
+    assert log.ready_in(0.5, 0, 1) == pytest.approx(1.0)
+
+
+def test_tokens_of_what_leaves_late_are_free_later_and_of_what_is_answered_early_sooner():
+    gate, api = Gate(), service_with(token_windows=(Window(10, 1.0),))
+    late, early, last = (Ticket(api, "api.test", 5) for _ in range(3))
+    assert [type(gate.ask(each, 0.0)) for each in (late, early)] == [Go, Go]
+    gate.depart(late, 0.5)
+    gate.report(early, 0.9, Health.ALIVE, first_byte_at=0.01, tokens=5)
+    assert isinstance(gate.ask(Ticket(api, "api.test", 5), 1.02), Go)
+    assert isinstance(gate.ask(last, 1.5), Again)
+    assert isinstance(gate.ask(last, 1.57), Go)
+
+
+def test_what_leaves_late_holds_its_slot_although_another_window_holds_since():
+    """Answers tell of a smaller window while some are let go and have not left."""
+    gate, api = Gate(), service_with(Window(4, 1.0))
+    tickets = [Ticket(api, "api.test") for _ in range(4)]
+    assert [type(gate.ask(each, 0.0)) for each in tickets] == [Go] * 4
+    gate.set_rate(api, [Window(3, 2.0)])
+    for each in tickets[1:]:
+        gate.depart(each, 0.5)
+    for now in (2.1, 2.5):
+        assert isinstance(gate.ask(Ticket(api, "api.test"), now), Again)
+    assert isinstance(gate.ask(Ticket(api, "api.test"), 2.57), Go)
 
 
 @settings(deadline=None, max_examples=40)
@@ -126,27 +164,22 @@ def test_a_log_without_a_guard_would_break_the_promise():
     assert careful.ready_in(1.0, 0) == pytest.approx(GUARD_S)
 
 
-def test_an_answer_that_is_there_early_spares_the_guard():
-    log = SlidingLog(Window(1, 1.0))
-    receipt = log.take(0.0)
-    assert log.ready_in(0.02, 0) == pytest.approx(1.0 + GUARD_S - 0.02)
-    log.arrived(receipt, 0.02)
-    assert log.ready_in(0.02, 0) == pytest.approx(1.0 + PROOF_S)
+@pytest.mark.parametrize(("answered_at", "free_at"), [(0.02, 1.02 + PROOF_S), (GUARD_S + 0.1, 1.0 + GUARD_S)])
+def test_an_answer_that_is_there_early_spares_the_guard_and_one_that_comes_late_proves_nothing(answered_at, free_at):
+    gate, api = Gate(), service_with(Window(1, 1.0))
+    first, second = Ticket(api, "api.test"), Ticket(api, "api.test")
+    gate.ask(first, 0.0)
+    gate.report(first, answered_at, Health.ALIVE)
+    assert isinstance(gate.ask(second, free_at - 1e-6), Again)
+    assert isinstance(gate.ask(second, free_at + 1e-6), Go)
 
 
-def test_an_answer_that_comes_late_proves_nothing():
-    log = SlidingLog(Window(1, 1.0))
-    receipt = log.take(0.0)
-    log.arrived(receipt, GUARD_S + 0.1)
-    assert log.ready_in(0.0, 0) == pytest.approx(1.0 + GUARD_S)
-
-
-@pytest.mark.parametrize("receipt", [-1.0, 0.5, 99.0])
-def test_a_receipt_that_the_log_does_not_know_frees_nothing(receipt):
+@pytest.mark.parametrize("before", [-1.0, 0.5, 99.0])
+def test_who_was_not_to_arrive_then_frees_nothing(before):
     log = SlidingLog(Window(2, 1.0))
     log.take(0.0)
     log.take(0.1)
-    log.arrived(receipt, -50.0)
+    log.arrives(before, -50.0)
     assert log.ready_in(0.2, 0) == pytest.approx(0.8 + GUARD_S)
 
 
@@ -310,7 +343,7 @@ def test_a_correction_comes_too_late_when_the_tokens_have_left_the_window():
     log = tokens_per_second(100, at_0=60)
     assert log.ready_in(1.0, 0, 100) == 0.0
     log.correct(0, 90)
-    log.arrived(0, 0.1)
+    log.arrives(0, 0.1)
     assert log.ready_in(1.0, 0, 100) == 0.0
 
 
@@ -318,9 +351,8 @@ def test_an_early_answer_spares_the_guard_of_its_tokens():
     log = TokenLog(Window(100, 1.0))
     log.take(0.0, 60, 1)
     log.take(0.0, 40, 2)
-    log.arrived(2, 0.02)
-    log.arrived(1, GUARD_S + 0.1)  # proves nothing
-    assert log.ready_in(0.5, 0, 40) == pytest.approx(0.52 + PROOF_S)
+    log.arrives(2, 0.02)
+    assert log.ready_in(0.5, 0, 40) == pytest.approx(0.52)
     assert log.ready_in(0.5, 0, 41) == pytest.approx(0.5 + GUARD_S)
 
 
@@ -348,7 +380,7 @@ def test_what_is_only_watched_holds_nobody_and_is_forgotten_after_a_minute():
         log.take(float(number))
         tokens.take(float(number), 10**6, number)
         assert (log.ready_in(float(number), 50), tokens.ready_in(float(number), 10**9, 10**6)) == (0.0, 0.0)
-    assert (len(log._free_at), len(tokens._free_at), len(tokens._held)) == (61, 61, 61)
+    assert (len(log._arrive), len(tokens._arrive), len(tokens._held)) == (61, 61, 61)
 
 
 # ── the bucket ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -358,7 +390,8 @@ def test_a_bucket_lets_its_burst_through_and_then_paces():
     bucket, now, left_at = Bucket(rate=4.0, burst=3), 5.0, []
     for _ in range(6):
         now += bucket.ready_in(now, 0)
-        bucket.arrived(bucket.take(now), now)
+        bucket.take(now)
+        bucket.arrives(now, now - 1)
         left_at.append(round(now, 6))
     assert left_at == [5.0, 5.0, 5.0, 5.25, 5.5, 5.75]
 
@@ -423,7 +456,8 @@ def test_a_fixed_window_lets_twice_its_limit_through_at_its_edge():
     left_at = []
     for now in [0.0] + [9.99] * 39 + [10.0] * 40:
         assert limit.ready_in(now, 0) == 0.0
-        limit.arrived(limit.take(now), now)
+        limit.take(now)
+        limit.arrives(now, now - 1)
         left_at.append(now)
     assert most_in(Window(40, 10.0), left_at) == 79
     assert limit.ready_in(10.0, 0) == pytest.approx(10.0)

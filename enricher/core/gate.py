@@ -27,10 +27,13 @@ from ..locks import ShortLock
 from ..model import Hints, PerHost, Service, Window
 from .circuit import Circuit, Patience
 from .hosts import HOST_PATIENCE, REPORT_S, Host, Hosts
-from .limits import GUARD_S, Guess, Limit, TokenLog, carry_over, limits_of, token_limits_of
+from .limits import GUARD_S, PROOF_S, Guess, Limit, TokenLog, carry_over, limits_of, token_limits_of
 
 RECHECK_S = 0.25
 """Nobody sleeps longer than this before asking again, seconds: so a rate that was raised is felt at once by all."""
+
+PERMIT_S = 1.0
+"""A permit is good for so long at most, seconds, and for no longer than the shortest window."""
 
 LONGEST_PAUSE_S = 900.0
 """A service that asks for a longer pause than this, seconds, ends the job: the person is told to come back later.
@@ -57,6 +60,7 @@ class Ticket:
 
     __slots__ = (
         "answer_tokens",
+        "arrives_at",
         "asked_at",
         "at",
         "granted_at",
@@ -64,7 +68,6 @@ class Ticket:
         "host",
         "number",
         "probe",
-        "receipts",
         "reserved",
         "service",
         "spacing_s",
@@ -85,7 +88,7 @@ class Ticket:
         self.asked_at: float | None = None
         self.granted_at: float | None = None
         self.probe = False
-        self.receipts: tuple[float, ...] = ()
+        self.arrives_at = 0.0  # at the latest, once it is granted
         self.reserved = 0  # the number of its reservation of tokens; 0: none that could still be corrected
         self.at: Host | None = None  # where it waits or is in flight, if its service is many hosts
 
@@ -209,8 +212,9 @@ class Gate:
                 return Again(min(wait_s, self._recheck_s))
             if ticket.number:
                 self._wait_no_more(lane, ticket)
-            ticket.receipts = tuple([limit.take(now) for limit in lane.limits])
-            ticket.granted_at = now
+            for limit in lane.limits:
+                limit.take(now)
+            ticket.granted_at, ticket.arrives_at = now, now + self._guard_s
             ticket.probe = circuit is not None and circuit.begin_probe()
             if ticket.tokens:
                 self._reserve(lane, ticket, now)
@@ -262,16 +266,36 @@ class Gate:
             _drop(ticket.at.line, ticket.number)
         ticket.number = 0
 
-    def departed(self, ticket: Ticket, now: float) -> None:
-        """The ticket's request leaves only now: since it was let go, something has taken its time."""
+    def depart(self, ticket: Ticket, now: float) -> Go | Again:
+        """Its request leaves only now: since the ticket was let go, something has taken its time.
+
+        A permit that is too old, or older than a pause, is none any more: then the ticket asks anew.
+
+        :raises ServiceDown: as `ask` does.
+        """
         with self._lock:
             lane = self._lane(ticket.service)
-            ticket.receipts = tuple(
-                [limit.departed(receipt, now) for limit, receipt in zip(lane.limits, ticket.receipts, strict=False)]
-            )
-            if ticket.reserved:
-                for log in lane.token_limits:
-                    log.departed(ticket.reserved, now)
+            granted_at = ticket.granted_at
+            horizons_s = [limit.horizon_s for limit in lane.limits] + [log.horizon_s for log in lane.token_limits]
+            stale_s = min([PERMIT_S, *horizons_s])
+            if granted_at is not None and now - granted_at <= stale_s and lane.paused_until <= now:
+                self._arrives(lane, ticket, now + self._guard_s)
+                if ticket.at is not None:
+                    ticket.at.left_at = max(ticket.at.left_at, now)
+                return GO
+        if granted_at is not None:
+            self.leave(ticket)
+            ticket.granted_at = None
+        return self.ask(ticket, now)
+
+    def _arrives(self, lane: _Lane, ticket: Ticket, at: float) -> None:
+        """A request that was let go arrives at `at` at the latest."""
+        for limit in lane.limits:
+            limit.arrives(ticket.arrives_at, at)
+        if ticket.reserved:
+            for log in lane.token_limits:
+                log.arrives(ticket.reserved, at)
+        ticket.arrives_at = at
 
     def leave(self, ticket: Ticket) -> None:
         """The ticket's flow ended early: it gives its place back. What it was granted may have been sent: that counts."""
@@ -313,13 +337,6 @@ class Gate:
             wanted = _wanted(lane, ticket)
             for log in lane.token_limits:
                 log.take(now, wanted, ticket.reserved)
-
-    def _settle(self, lane: _Lane, ticket: Ticket, proven_at: float | None, tokens: int | None) -> None:
-        for log in lane.token_limits:
-            if tokens is not None:
-                log.correct(ticket.reserved, tokens)
-            if proven_at is not None:
-                log.arrived(ticket.reserved, proven_at)
 
     # ── one of many hosts ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -395,13 +412,14 @@ class Gate:
             if service.per_host is not None:
                 place = host = ticket.at or lane.hosts.of(ticket.group, done_at)
                 patience = self._host_patience
-            proven_at = None
             if health is not Health.FAILING:  # an answer came: the request had arrived by then
-                proven_at = done_at if first_byte_at is None else first_byte_at
-                for limit, receipt in zip(lane.limits, ticket.receipts, strict=False):
-                    limit.arrived(receipt, proven_at)
+                proven_at = (done_at if first_byte_at is None else first_byte_at) + PROOF_S
+                if proven_at < ticket.arrives_at:
+                    self._arrives(lane, ticket, proven_at)
             if ticket.reserved:
-                self._settle(lane, ticket, proven_at, tokens)
+                if tokens is not None:
+                    for log in lane.token_limits:
+                        log.correct(ticket.reserved, tokens)
                 if tokens_in is not None:
                     lane.guess.learn(ticket.tokens - ticket.answer_tokens, tokens_in)
             if hints is not None:

@@ -5,12 +5,12 @@ first? `take(now)`: one leaves now.
 
 **SlidingLog** keeps the promise of a strict window (at most W arrivals in any T seconds, at the server). A window is W
 slots, and a slot is free again T after the request that used it ARRIVED. We know when we let it go, not when it
-arrived: so a slot is first taken to be free again after T + guard, the guard being the longest way from here to there
-that we allow for. When the answer begins to come back sooner than that, it proves that the arrival was before it, and the
-slot is free T after that (`arrived`). Fast APIs thus lose nearly nothing to the guard, slow ones at most guard / T. And a
-request that does not leave at once, because its cost is written down first or a busy machine takes its time, holds its slot
-from when it does leave (`departed`): the guard is for the way alone. Whatever arrived less than T ago still holds its slot
-then, and slots are W: so the promise is kept.
+arrived: so it is first taken to arrive `guard` later, the guard being the longest way from here to there that we allow for.
+When its answer begins to come back sooner than that, it proves that it had arrived by then, and its slot is free so much
+sooner (`arrives`). Fast APIs thus lose nearly nothing to the guard, slow ones at most guard / T. And a request that is not
+handed to the transport at once, because its cost is written down first or a busy machine takes its time, is taken to arrive
+so much later, as long as its slot is still held: the guard is for the way alone. Whatever arrives holds its slot for T from
+then on, and slots are W: so the promise is kept.
 
 **Bucket** is the token bucket: `burst` at once, then one every 1 / rate seconds.
 
@@ -66,16 +66,12 @@ class Limit(Protocol):
         """Seconds until one more may leave when `ahead` others go first; 0 when it may leave now."""
         ...
 
-    def take(self, now: float) -> float:
-        """Let one leave now; returns a receipt for `arrived`."""
+    def take(self, now: float) -> None:
+        """Let one leave now; it arrives the guard later at the latest."""
         ...
 
-    def departed(self, receipt: float, at: float) -> float:
-        """The request with this receipt has not left before `at`; returns the receipt that holds from now on."""
-        ...
-
-    def arrived(self, receipt: float, at: float) -> None:
-        """The request with this receipt had arrived by `at`."""
+    def arrives(self, before: float, after: float) -> None:
+        """A request that was to arrive at `before` at the latest arrives at `after` at the latest."""
         ...
 
     def follow(self, other: Any) -> None:
@@ -89,48 +85,34 @@ class SlidingLog:
     def __init__(self, window: Window, guard_s: float = GUARD_S) -> None:
         self.window = window
         self.horizon_s = window.period_s
-        self._span_s = window.period_s + guard_s
-        self._free_at: list[float] = []  # when each used slot is free again, ascending
+        self._guard_s = guard_s
+        self._arrive: list[float] = []  # when each that holds a slot arrives at the latest, ascending
 
     def ready_in(self, now: float, ahead: int) -> float:
-        free_at = self._free_at
-        if free_at and free_at[0] <= now:
-            del free_at[: bisect_right(free_at, now)]
-        first_short = len(free_at) + ahead - self.window.limit
+        arrive, period_s = self._arrive, self.window.period_s
+        if arrive and arrive[0] + period_s <= now:
+            del arrive[: bisect_right(arrive, now, key=lambda at: at + period_s)]
+        first_short = len(arrive) + ahead - self.window.limit
         if first_short < 0:
             return 0.0
-        over = max(0, len(free_at) - self.window.limit)  # used before the rate was lowered: nobody follows them
+        over = max(0, len(arrive) - self.window.limit)  # used before the rate was lowered: nobody follows them
         turns, index = divmod(first_short - over, self.window.limit)
         index += over
-        soonest = free_at[index] - now if index < len(free_at) else self._span_s
-        return soonest + turns * self._span_s
+        span_s = period_s + self._guard_s
+        soonest = arrive[index] + period_s - now if index < len(arrive) else span_s
+        return soonest + turns * span_s
 
-    def take(self, now: float) -> float:
-        receipt = now + self._span_s
-        insort(self._free_at, receipt)
-        return receipt
+    def take(self, now: float) -> None:
+        insort(self._arrive, now + self._guard_s)
 
-    def departed(self, receipt: float, at: float) -> float:
-        later = at + self._span_s
-        return later if later > receipt and self._move(receipt, later) else receipt
-
-    def arrived(self, receipt: float, at: float) -> None:
-        proven = at + self.window.period_s + PROOF_S
-        if proven < receipt:
-            self._move(receipt, proven)
-
-    def _move(self, before: float, after: float) -> bool:
-        """Free a slot at another moment. False: it is not used any more, or was counted under another guard."""
-        index = bisect_left(self._free_at, before)
-        if index == len(self._free_at) or self._free_at[index] != before:
-            return False
-        del self._free_at[index]
-        insort(self._free_at, after)
-        return True
+    def arrives(self, before: float, after: float) -> None:
+        index = bisect_left(self._arrive, before)
+        if index < len(self._arrive) and self._arrive[index] == before:
+            del self._arrive[index]
+            insort(self._arrive, after)
 
     def follow(self, other: SlidingLog) -> None:
-        shift = self._span_s - other._span_s  # the same class
-        self._free_at = [at + shift for at in other._free_at]
+        self._arrive = list(other._arrive)  # the same class
 
 
 class TokenLog:
@@ -139,10 +121,10 @@ class TokenLog:
     def __init__(self, window: Window, guard_s: float = GUARD_S) -> None:
         self.window = window
         self.horizon_s = window.period_s
-        self._span_s = window.period_s + guard_s
+        self._guard_s = guard_s
         self._used = 0
-        self._free_at: list[tuple[float, int]] = []  # when each reservation is free again and its number, ascending
-        self._held: dict[int, tuple[float, int]] = {}  # number → when it is free again, its tokens
+        self._arrive: list[tuple[float, int]] = []  # when each reservation arrives at the latest, its number; ascending
+        self._held: dict[int, tuple[float, int]] = {}  # number → when it arrives at the latest, its tokens
 
     def ready_in(self, now: float, ahead: int, tokens: int) -> float:
         """Seconds until `tokens` fit when `ahead` tokens go first; 0 when they fit now.
@@ -155,43 +137,34 @@ class TokenLog:
         over = self._used + ahead + min(tokens, limit) - limit
         if over <= 0:
             return 0.0
-        for free_at, number in self._free_at:
+        for at, number in self._arrive:
             over -= self._held[number][1]
             if over <= 0:
-                return free_at - now
-        return self._span_s
+                return at + self.window.period_s - now
+        return self.window.period_s + self._guard_s
 
     def _forget(self, now: float) -> None:
-        free_at = self._free_at
-        if free_at and free_at[0][0] <= now:
-            gone = bisect_right(free_at, (now, ENDLESS))
-            for _, number in free_at[:gone]:
+        arrive, period_s = self._arrive, self.window.period_s
+        if arrive and arrive[0][0] + period_s <= now:
+            gone = bisect_right(arrive, now, key=lambda each: each[0] + period_s)
+            for _, number in arrive[:gone]:
                 self._used -= self._held.pop(number)[1]
-            del free_at[:gone]
+            del arrive[:gone]
 
     def take(self, now: float, tokens: int, number: int) -> None:
-        """Reserve so many tokens now, under this number."""
-        free_at = now + self._span_s
-        insort(self._free_at, (free_at, number))
-        self._held[number] = free_at, tokens
+        """Reserve so many tokens now, under this number; they arrive the guard later at the latest."""
+        at = now + self._guard_s
+        insort(self._arrive, (at, number))
+        self._held[number] = at, tokens
         self._used += tokens
 
-    def departed(self, number: int, at: float) -> None:
-        """The request of this reservation has not left before `at`."""
-        if number in self._held and at + self._span_s > self._held[number][0]:
-            self._move(number, at + self._span_s)
-
-    def arrived(self, number: int, at: float) -> None:
-        """The request of this reservation had arrived by `at`."""
-        proven = at + self.window.period_s + PROOF_S
-        if number in self._held and proven < self._held[number][0]:
-            self._move(number, proven)
-
-    def _move(self, number: int, after: float) -> None:
-        before, tokens = self._held[number]
-        del self._free_at[bisect_left(self._free_at, (before, number))]
-        insort(self._free_at, (after, number))
-        self._held[number] = after, tokens
+    def arrives(self, number: int, after: float) -> None:
+        """The request of this reservation arrives at `after` at the latest."""
+        if number in self._held:
+            before, tokens = self._held[number]
+            del self._arrive[bisect_left(self._arrive, (before, number))]
+            insort(self._arrive, (after, number))
+            self._held[number] = after, tokens
 
     def correct(self, number: int, tokens: int) -> None:
         """The request of this reservation really took so many tokens."""
@@ -202,10 +175,7 @@ class TokenLog:
 
     def follow(self, other: TokenLog) -> None:
         """Take over what another has counted. The numbers stay: who holds one can still correct it."""
-        shift = self._span_s - other._span_s  # the same class
-        self._held = {number: (at + shift, tokens) for number, (at, tokens) in other._held.items()}
-        self._free_at = sorted((at, number) for number, (at, _) in self._held.items())
-        self._used = other._used
+        self._held, self._arrive, self._used = dict(other._held), list(other._arrive), other._used  # the same class
 
 
 class Guess:
@@ -243,16 +213,12 @@ class Bucket:
         missing = ahead + 1 - self._tokens_at(now)
         return missing / self.rate if missing > 1e-9 else 0.0  # a rounding error is no token
 
-    def take(self, now: float) -> float:
+    def take(self, now: float) -> None:
         self._tokens = self._tokens_at(now) - 1
         self._counted_at = now
-        return 0.0
 
-    def departed(self, receipt: float, at: float) -> float:  # noqa: ARG002  # a bucket counts permits
-        return receipt
-
-    def arrived(self, receipt: float, at: float) -> None:
-        """Nothing to learn: a bucket counts what leaves."""
+    def arrives(self, before: float, after: float) -> None:
+        """Nothing to learn: a bucket counts permits."""
 
     def follow(self, other: Bucket) -> None:
         self._tokens, self._counted_at = other._tokens, other._counted_at  # the same class
@@ -279,12 +245,11 @@ class FixedWindow:
             return 0.0
         return left_s + period_s * ((ahead - free) // limit)
 
-    def take(self, now: float) -> float:
+    def take(self, now: float) -> None:
         self._now = now
         if self._counter is None:  # its first window starts when it is made: so it is made with the first request
             self._begin()
         self._call()
-        return 0.0
 
     def _begin(self) -> None:
         self._counter = RateLimitDecorator(
@@ -292,11 +257,8 @@ class FixedWindow:
         )
         self._call = self._counter(lambda: None)
 
-    def departed(self, receipt: float, at: float) -> float:  # noqa: ARG002  # the package counts permits
-        return receipt
-
-    def arrived(self, receipt: float, at: float) -> None:
-        """Nothing to learn: the window counts what leaves."""
+    def arrives(self, before: float, after: float) -> None:
+        """Nothing to learn: the package counts permits."""
 
     def follow(self, other: FixedWindow) -> None:
         counted = other._counter  # the same class

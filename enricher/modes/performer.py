@@ -203,12 +203,7 @@ class Performer:
                 return Nap(verdict.seconds, again=True) if isinstance(verdict, Again) else ticket
             case Send():
                 held.request = effect.request
-                ticket = held.ticket
-                if ticket is not None and ticket.granted_at is not None:
-                    now = self.clock()
-                    if now - ticket.granted_at > AT_ONCE_S:
-                        self.gate.departed(ticket, now)
-                return effect  # the mode has the transport
+                return self._departing(effect, held.ticket)
             case Report():
                 held.ticket = None
                 was_probe = effect.ticket.probe
@@ -250,6 +245,19 @@ class Performer:
             case Compute():
                 return effect  # a mode waits for the processes in its own way
         assert_never(effect)
+
+    def _departing(self, send: Send, ticket: Ticket | None) -> Send | Nap:
+        """The request, which the mode's transport sends; or how long to wait, if its permit is none any more."""
+        if ticket is None:
+            return send
+        now = self.clock()
+        if ticket.granted_at is not None and now - ticket.granted_at <= AT_ONCE_S:
+            return send
+        try:
+            verdict = self.gate.depart(ticket, now)
+        except ServiceDown:  # the next attempt's permit says so; this one has not been sent
+            raise TransportError("connection lost", sent_at=now, failed_at=now) from None
+        return Nap(verdict.seconds, again=True) if isinstance(verdict, Again) else send
 
     def failed(self, effect: Effect, error: Exception) -> Exception:
         """What the flow is told of an effect that failed: that its attempt brought nothing, or what its function raised.
