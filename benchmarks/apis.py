@@ -7,7 +7,7 @@ An article is a page (`PAGE_S` in life), its extraction, and an analysis, for wh
 for a delay between requests, and the sites are so many that two requests at a time to each hold nobody back. Nor does a
 quota. How long an extraction takes is measured before the first round, by the clock of the processor, for what others do
 there is not the page's: of each page the least of three warm processes, each of which sees it once, as in a run (again in
-the same process it takes a third less, for what the parsers remember). In the bounds it is a part of its page's latency;
+the same process it takes less, for what the parsers remember). In the bounds it is a part of its page's latency;
 and two processes can't do all of it in less than half. Nobody may ask for a page before the first robots.txt is there, so
 its latency comes before everything; that of the others is left out, for whose time it is depends on the order.
 """

@@ -44,6 +44,7 @@ from .translate import (
     address,
     headers_of,
     is_distrust,
+    is_https,
     keep_out_of_logs,
     may_be_cut_off,
     most_bytes_of,
@@ -265,7 +266,7 @@ class _LeanAdapter(HTTPAdapter):
 
     def _pool(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
         pool: Any = super().get_connection_with_tls_context(request, verify, proxies, cert)
-        if proxies or not request.url.startswith("https"):
+        if proxies or not is_https(request.url):
             super().cert_verify(pool, request.url, verify, None)  # type: ignore[no-untyped-call]  # stubs leave it out
         else:  # read once: reading a bundle takes longer than a handshake
             bundle = verify if isinstance(verify, str) else requests.utils.DEFAULT_CA_BUNDLE_PATH
@@ -412,7 +413,7 @@ class PooledTransport:
             # The one look at the environment: proxies (NO_PROXY heeded) and the CA bundle. No .netrc, no cookies.
             about = self._session.merge_environment_settings(service.base_url, {}, None, None, None)
             proxied = _may_be_proxied(service) and requests.utils.select_proxy(service.base_url, about["proxies"])
-            if isinstance(about["verify"], str) and service.base_url.startswith("https"):
+            if isinstance(about["verify"], str) and is_https(service.base_url):
                 adapter.trust(about["verify"])  # told here, in plain words, rather than by each connection
             way = self._ways[service.name] = _Way(
                 service,

@@ -33,6 +33,7 @@ from .translate import (
     address,
     headers_of,
     is_distrust,
+    is_https,
     keep_out_of_logs,
     may_be_cut_off,
     most_bytes_of,
@@ -188,7 +189,7 @@ class StreamingTransport:
         return session
 
     def _trust(self, bundle: str, url: str) -> ssl.SSLContext | bool:
-        if not url.startswith("https"):
+        if not is_https(url):
             return True
         if bundle not in self._trusts:  # read once: it takes longer than a handshake, and connections are kept by it
             self._trusts[bundle] = trust_in(bundle)

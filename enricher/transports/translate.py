@@ -210,6 +210,11 @@ def unpacking_of(content_encoding: str) -> Unpacking | None:
     return Unpacking(words[0] if len(words) == 1 and words[0] in _PACKINGS else None)
 
 
+def is_https(url: str) -> bool:
+    """Whether an address asks for TLS, in whatever case it was typed."""
+    return url[:6].lower() == "https:"
+
+
 def trust_in(bundle: str) -> ssl.SSLContext:
     """A context that trusts those whom a file or a folder of certificates vouches for.
 

@@ -19,7 +19,7 @@ from ...errors import SettingError
 from ...model import Price
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where it is there: it is several times as quick, and every run begins with this."""
+"""The same in C where libyaml is there: every run begins with this."""
 
 BUNDLED = Path(__file__).with_name("prices.yaml")
 
