@@ -56,6 +56,7 @@ PATIENCE = 20
 COST_S = 0.0005
 """About what an item costs at least, seconds of one core."""
 
+ENDED = "the run could not go on: the simulated API or the disk failed"
 WARM_UP = "warm-up"
 BUSY = "other programs used"
 
@@ -91,16 +92,18 @@ def measure(scenario: Scenario, options: Options, watch: Callable[[Progress], No
     """
     began, started, commit = time.monotonic(), datetime.now(UTC), _commit()
     found: list[Measurement] = []
-    interrupted = False
+    interrupted, trouble = False, ""
     try:
         with _World.open(scenario, options.slowed) as world:
             for one in _rounds(world, options):
                 found.append(one)
                 watch(Progress(one, len(found), _most(scenario, options)))
-    except (KeyboardInterrupt, OSError, RuntimeError) as error:
-        if not found and not isinstance(error, KeyboardInterrupt):
-            raise
+    except KeyboardInterrupt:
         interrupted = True  # what was measured is kept, whatever ended it
+    except (OSError, RuntimeError) as error:
+        if not any(one.counts for one in found):
+            raise RuntimeError(f"{ENDED} ({error})") from None
+        interrupted, trouble = True, f"{ENDED} ({error}); what was measured before is kept"
     who = {name: None for point in range(len(scenario.points)) for name in _who(scenario, point, options)}
     return Run(
         scenario=scenario.name,
@@ -120,6 +123,7 @@ def measure(scenario: Scenario, options: Options, watch: Callable[[Progress], No
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         took_s=round(time.monotonic() - began, 1),
         interrupted=interrupted,
+        trouble=trouble,
         absent=tuple(_absent(scenario, options)),
         slowed=dict(options.slowed),
         machine=machine.description(),
@@ -300,6 +304,7 @@ class _World:
             told: dict[str, Any] = json.loads(output)
         except ValueError:
             last = errors.strip().rpartition("\n")[2].replace(str(self.folder), "…").replace(str(ROOT), "…")[:200]
+            last = "".join(sign if sign.isprintable() else "?" for sign in last)
             return {"problem": f"the client failed: {last or 'it said nothing'}"}
         return told
 

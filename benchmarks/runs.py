@@ -8,7 +8,7 @@ One file a scenario, JSON, version 1. A reader refuses a version that it does no
                         state (what was known before: fresh, half, warm), item_bytes (how large an answer is)
     points              name, items, slots, latency, quota, faults: what every subject of a point meets
     subjects            name, ours, about, control_of: who was measured
-    rounds, seed, margin, command, commit, started, took_s, interrupted
+    rounds, seed, margin, command, commit, started, took_s, interrupted, trouble (what ended it early, "" for Ctrl-C)
     absent              who was to be measured and lacks its library here
     slowed              who was made slower on purpose, and by which share
     machine             system, processor, cores, python, libraries (`machine.description`)
@@ -25,10 +25,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 FORMAT = "enricher-benchmark"
 VERSION = 1
@@ -176,6 +178,7 @@ class Run:
     started: str = ""
     took_s: float = 0.0
     interrupted: bool = False
+    trouble: str = ""
     absent: tuple[str, ...] = ()
     slowed: Mapping[str, float] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
@@ -204,41 +207,82 @@ def write(run: Run, summary: Mapping[str, Any], path: Path) -> None:
 def read(path: Path) -> Run:
     """The run of a file.
 
-    :raises UnreadableRun: if there is none, or one of another version.
+    :raises UnreadableRun: if there is none, or one of another version, or with what no run of ours can hold: values of
+        another type or out of range, control characters.
     """
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UnreadableRun(f"{path}: {error}") from None
     try:
-        if whole["format"] != FORMAT or whole["version"] != VERSION:
-            raise UnreadableRun(f"{path}: {whole['format']} version {whole['version']}; this reads {FORMAT} {VERSION}")
-        return _run(whole)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UnreadableRun(f"{path}: this is no run of the benchmarks ({error!r})") from None
+        whole = json.loads(text, parse_constant=_number, parse_float=_number, parse_int=_whole_number)
+        if not isinstance(whole, dict) or not _is_plain(whole):
+            raise UnreadableRun(f"{path}: this is no run of the benchmarks")
+        told = whole.get("format"), whole.get("version")
+        if told != (FORMAT, VERSION):
+            raise UnreadableRun(f"{path}: {told[0]!s:.60} version {told[1]!s:.60}; this reads {FORMAT} {VERSION}")
+        run = _run(whole)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UnreadableRun(f"{path}: this is no run of the benchmarks ({where}: {first['msg']})") from None
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        told_of = "too deep" if isinstance(error, RecursionError) else repr(error)
+        raise UnreadableRun(f"{path}: this is no run of the benchmarks ({told_of:.200})") from None
+    for wrong in _out_of_range(run):
+        raise UnreadableRun(f"{path}: this is no run of the benchmarks ({wrong})")
+    return run
+
+
+MOST_NUMBER = 1e15
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not abs(number) <= MOST_NUMBER:
+        raise ValueError(f"{text:.20} is no figure")
+    return number
+
+
+def _whole_number(text: str) -> int:
+    return int(text) if len(text) <= 15 else int(_number(text))  # thousands of digits take long
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether all texts in it can be shown: no control character, no half of a surrogate pair."""
+    if isinstance(value, str):
+        return value.replace("\n", " ").isprintable()
+    if isinstance(value, dict):
+        return all(_is_plain(part) for pair in value.items() for part in pair)
+    return all(map(_is_plain, value)) if isinstance(value, list) else True
 
 
 def _run(whole: Mapping[str, Any]) -> Run:
     scenario = whole["scenario"]
-    plain = ("rounds", "seed", "margin", "command", "commit", "started", "took_s", "interrupted", "slowed", "machine")
-    return Run(
-        scenario=scenario["name"],
-        **{name: scenario[name] for name in _SCENARIO},
-        points=tuple(Point(**one) for one in whole["points"]),
-        subjects=tuple(Subject(**one) for one in whole["subjects"]),
-        **{name: whole[name] for name in plain},
-        absent=tuple(whole["absent"]),
-        measurements=tuple(map(_measurement, whole["measurements"])),
-    )
+    plain = {name.name: whole[name.name] for name in dataclasses.fields(Run) if name.name in whole}
+    told = plain | {name: scenario[name] for name in _SCENARIO} | {"scenario": scenario["name"]}
+    for one in whole["points"]:
+        Point(**one)  # nothing that nobody knows
+    run: Run = TypeAdapter(Run).validate_json(json.dumps(told), strict=True)
+    return run
 
 
-def _measurement(one: Mapping[str, Any]) -> Measurement:
-    return Measurement(
-        **{
-            **one,
-            "wait_ms": None if one["wait_ms"] is None else Percentiles(**one["wait_ms"]),
-            "service_ms": None if one["service_ms"] is None else Percentiles(**one["service_ms"]),
-            "stamps": Stamps(**{name: tuple(ticks) for name, ticks in one["stamps"].items()}),
-            "arrivals": tuple(one["arrivals"]),
-        }
-    )
+def _out_of_range(run: Run) -> Iterator[str]:
+    """What can't be so."""
+    names = [subject.name for subject in run.subjects]
+    if not 0 <= run.headline < len(run.points):
+        yield "headline is no point"
+    if run.rounds < 1 or not 0 < run.margin < 1:
+        yield "rounds and margin are out of range"
+    if len(set(names)) < len(names):
+        yield "a subject is there twice"
+    for one in run.measurements:
+        if one.subject not in names or not 0 <= one.point < len(run.points):
+            yield "a measurement of nobody or nowhere"
+        if one.counts and not LEAST_WALL_S <= one.wall_s <= MOST_WALL_S:
+            yield f"wall_s is {one.wall_s:g}"
+        if min(one.cpu_s, one.bound_s, one.ideal_s, one.requests, one.late_ms) < 0:
+            yield "a figure is negative"
+
+
+LEAST_WALL_S, MOST_WALL_S = 1e-4, 1e6

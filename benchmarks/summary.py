@@ -347,7 +347,8 @@ def _warnings(run: Run, points: Sequence[PointSummary]) -> list[str]:
     """What to doubt, each with the next step."""
     found = []
     if run.interrupted:
-        found.append("The run was interrupted: rounds are missing. Run it again for all of them.")
+        what = f"{run.trouble[:1].upper()}{run.trouble[1:]}" if run.trouble else "The run was interrupted"
+        found.append(f"{what}: rounds are missing. Run it again for all of them.")
     for point in points:
         name = f"{point.point.name}: " if point.point.name else ""
         if not point.control_holds and point.control is not None:

@@ -46,11 +46,15 @@ def children(pid):
         return set()
 
 
-def is_client(pid):
+def words_of(pid):
     try:
-        return b"benchmarks.client" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):  # it has ended: before it was opened, or before it was read
-        return False
+        return []
+
+
+def is_client(pid):
+    return b"benchmarks.client" in words_of(pid)
 
 
 def alive(pids):
@@ -255,9 +259,10 @@ def third_client(process):
     return seen
 
 
-def test_ctrl_c_leaves_no_process_behind_and_keeps_what_was_measured(endless, tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_no_process_behind_and_keeps_what_was_measured(endless, tmp_path, stop):
     started = third_client(endless)
-    endless.send_signal(signal.SIGINT)
+    endless.send_signal(stop)
     _, errors = endless.communicate(timeout=PATIENCE_S)
     assert endless.returncode == 130
     assert b"Traceback" not in errors
@@ -266,6 +271,18 @@ def test_ctrl_c_leaves_no_process_behind_and_keeps_what_was_measured(endless, tm
     assert run.interrupted
     assert any(one.round == 0 and one.wall_s > 0 for one in run.measurements)
     assert "interrupted" in (tmp_path / "films-1.md").read_text(encoding="utf-8")
+
+
+def test_when_the_api_has_died_it_is_said_and_what_was_measured_is_kept(endless, tmp_path):
+    started = third_client(endless)
+    (api,) = (pid for pid in started & alive(started) if b"enricher.simulator" in words_of(pid))
+    os.kill(api, signal.SIGKILL)
+    _, errors = endless.communicate(timeout=PATIENCE_S)
+    assert endless.returncode == 1
+    assert b"Traceback" not in errors
+    assert b"the simulated API or the disk failed" in errors
+    assert not alive(started)
+    assert "API or the disk failed" in (tmp_path / "films-1.md").read_text(encoding="utf-8")
 
 
 def test_after_kill_9_the_clients_and_the_api_end_by_themselves(endless):
@@ -293,7 +310,9 @@ def test_each_scenario_can_be_scaled_and_says_what_it_means(scenario):
         (["--quick", "--rounds", "3", "films-1"], "contradict"),
         (["--margin", "many", "films-1"], "5%"),
         (["--inject", "turbo=5%", "films-1"], "NAME=5%"),
+        (["--time-scale", "nan", "films-1"], "--time-scale"),
         (["compare", "nowhere.json"], "nowhere.json"),
+        (["compare", "nowhere.json", "--out", "told.md"], "--format"),
         (["tune"], "--api-latency"),
         (["tune", "--api-latency", "fast"], "175ms"),
     ],

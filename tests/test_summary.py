@@ -54,8 +54,8 @@ def test_a_file_keeps_all_of_a_run(tmp_path):
 
 @settings(deadline=None)
 @given(
-    words=st.text(),
-    number=st.floats(allow_nan=False, allow_infinity=False),
+    words=st.text(st.characters(categories=("L", "N", "P", "S"))),
+    number=st.floats(1e-4, 1e6),
     some=st.none() | st.floats(0, 1e9),
     ticks=st.lists(st.integers(0, MOST_STAMPS)).map(tuple),
 )
@@ -121,6 +121,58 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path, text):
         read(path)
     assert str(refused.value).startswith(f"{path}: ")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("scenario", "headline"), 5),
+        (("scenario", "headline"), "0"),
+        (("scenario", "kind"), "xx"),
+        (("scenario", "name"), 5),
+        (("scenario", "name"), "\x1b[31m"),
+        (("scenario", "meaning"), "\ud800"),
+        (("scenario", "meaning"), "right \u202e left"),
+        (("points",), []),
+        (("rounds",), "x"),
+        (("rounds",), -1),
+        (("margin",), float("nan")),
+        (("margin",), -1.0),
+        (("machine",), None),
+        (("slowed",), None),
+        (("absent",), [1]),
+        (("measurements", 0, "wall_s"), 0.0),
+        (("measurements", 0, "wall_s"), -1.0),
+        (("measurements", 0, "wall_s"), 5e-324),
+        (("measurements", 0, "wall_s"), float("inf")),
+        (("measurements", 0, "wall_s"), float("nan")),
+        (("measurements", 0, "wall_s"), 1e308),
+        (("measurements", 0, "wall_s"), 10**400),
+        (("measurements", 0, "wall_s"), "1"),
+        (("measurements", 0, "wall_s"), None),
+        (("measurements", 0, "cpu_s"), -1.0),
+        (("measurements", 0, "point"), 9),
+        (("measurements", 0, "subject"), "nobody"),
+        (("subjects", 0, "name"), "async"),
+    ],
+)
+def test_what_no_run_can_hold_is_refused_in_one_line(tmp_path, path, value):
+    whole = json.loads(to_json(simulated_run(PAIR, rounds=1), {}))
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(whole))
+    read(file)
+    file.write_text(json.dumps(spoil(whole, *path, value=value)))
+    with pytest.raises(UnreadableRun) as refused:
+        read(file)
+    assert str(refused.value).startswith(f"{file}: ")
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 500
+
+
+def test_a_file_that_is_nested_too_deep_is_refused_by_name(tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(UnreadableRun, match=r"deep\.json"):
+        read(tmp_path / "deep.json")
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
