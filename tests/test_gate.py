@@ -568,6 +568,12 @@ def test_a_permit_that_has_become_too_old_is_none():
     assert not may_go(gate, api, 1.2)
 
 
+def test_a_bucket_counts_permits_so_a_late_departure_costs_no_second_one():
+    gate, api = Gate(), service(Window(10, 1.0), burst=1)
+    assert Leaving(gate, api).at(0.2) is None
+    assert may_go(gate, api, 0.2)
+
+
 def test_nobody_leaves_in_the_middle_of_a_pause_with_an_older_permit():
     gate, api = Gate(), service(Window(9, 10.0))
     leaving = Leaving(gate, api)

@@ -27,7 +27,7 @@ from ..locks import ShortLock
 from ..model import Hints, PerHost, Service, Window
 from .circuit import Circuit, Patience
 from .hosts import HOST_PATIENCE, REPORT_S, Host, Hosts
-from .limits import GUARD_S, PROOF_S, Guess, Limit, TokenLog, carry_over, limits_of, token_limits_of
+from .limits import GUARD_S, PROOF_S, Guess, Limit, SlidingLog, TokenLog, carry_over, limits_of, token_limits_of
 
 RECHECK_S = 0.25
 """Nobody sleeps longer than this before asking again, seconds: so a rate that was raised is felt at once by all."""
@@ -276,8 +276,8 @@ class Gate:
         with self._lock:
             lane = self._lane(ticket.service)
             granted_at = ticket.granted_at
-            horizons_s = [limit.horizon_s for limit in lane.limits] + [log.horizon_s for log in lane.token_limits]
-            stale_s = min([PERMIT_S, *horizons_s])
+            logs = [limit.horizon_s for limit in lane.limits if isinstance(limit, SlidingLog)]
+            stale_s = min([PERMIT_S, *logs, *(log.horizon_s for log in lane.token_limits)])
             if granted_at is not None and now - granted_at <= stale_s and lane.paused_until <= now:
                 self._arrives(lane, ticket, now + self._guard_s)
                 if ticket.at is not None:
