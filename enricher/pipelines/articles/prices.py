@@ -18,9 +18,6 @@ import yaml
 from ...errors import SettingError
 from ...model import Price
 
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The same in C where libyaml is there: every run begins with this."""
-
 BUNDLED = Path(__file__).with_name("prices.yaml")
 
 _DAY = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$", re.ASCII)
@@ -51,7 +48,7 @@ def load_prices(path: Path | None = None) -> Prices:
     """
     file = BUNDLED if path is None else path
     try:
-        data = yaml.load(file.read_text(encoding="utf-8"), _LOADER)  # noqa: S506  # a safe one, either of them
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError:
         raise SettingError(f"{file}: the prices can't be read; name a file that exists and may be read") from None
     except yaml.MarkedYAMLError as error:
