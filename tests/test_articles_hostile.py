@@ -25,8 +25,6 @@ from enricher.pipelines.articles.fetching import NO_SUCH_PAGE, NOT_ALLOWED, UNAN
 from enricher.transports import guard
 from enricher.transports.pooled import PooledTransport
 
-pytestmark = pytest.mark.alone  # it measures time and memory
-
 GOOD = 4
 SHORT_S = 0.7
 MOST_MORE_MB = 50.0

@@ -16,7 +16,6 @@ SLOW = (
     "rich",
     "yaml",
     "rapidfuzz",
-    "pebble",
 )
 LOADED = """
 import contextlib, io, json, sys

@@ -84,7 +84,7 @@ def test_every_error_that_is_raised_to_a_program_is_public():
 
 
 def test_importing_the_package_imports_none_of_its_libraries():
-    heavy = "aiohttp click feedparser lxml peewee pebble pydantic rapidfuzz requests rich trafilatura yaml"
+    heavy = "aiohttp click feedparser lxml peewee pydantic rapidfuzz requests rich trafilatura yaml"
     look = f"import sys, enricher; print(*set('{heavy}'.split()) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == []

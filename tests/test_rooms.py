@@ -59,7 +59,6 @@ OUTSIDE = {
     "pipelines": {
         *("charset_normalizer", "feedparser", "idna", "lxml", "protego", "rapidfuzz", "tld", "trafilatura", "yaml"),
     },
-    "processes": {"pebble"},
     "settings": {"pydantic", "pydantic_settings", "yaml"},
     "simulator": {"aiohttp"},
     "store": {"filelock", "peewee"},
