@@ -153,7 +153,7 @@ def _wish(words: dict[str, Any], inputs: tuple[str, ...]) -> Wish:
 
 def _have_memory_given_back() -> None:
     """Have the C library give large blocks back when they are free. Of itself glibc learns to keep them, up to 32 MB, for
-    each thread (measured: five feeds of 9.5 MB at a time, 240 MB at the peak, and 168 MB so). Others know no such call.
+    each thread (mallopt(3), M_MMAP_THRESHOLD), and feeds may be as large. Others know no such call.
     """
     import ctypes
     from contextlib import suppress
