@@ -30,8 +30,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
 FORMAT = "enricher-benchmark"
 VERSION = 1
 MOST_STAMPS = 2_000
@@ -214,6 +212,8 @@ def read(path: Path) -> Run:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UnreadableRun(f"{path}: {error}") from None
+    from pydantic import ValidationError  # here: a client, whose memory is measured, reads no file of a run
+
     try:
         whole = json.loads(text, parse_constant=_number, parse_float=_number, parse_int=_whole_number)
         if not isinstance(whole, dict) or not _is_plain(whole):
@@ -263,6 +263,8 @@ def _run(whole: Mapping[str, Any]) -> Run:
     told = plain | {name: scenario[name] for name in _SCENARIO} | {"scenario": scenario["name"]}
     for one in whole["points"]:
         Point(**one)  # nothing that nobody knows
+    from pydantic import TypeAdapter
+
     run: Run = TypeAdapter(Run).validate_json(json.dumps(told), strict=True)
     return run
 
