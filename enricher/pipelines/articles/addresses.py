@@ -49,8 +49,13 @@ _TRACKING = frozenset(
 
 
 def canonical(url: str, base: str = "") -> str:
-    """What an article is known by: `absolute`, without the parameters that only track. Raises what that raises."""
-    address, _, query = absolute(url, base).partition("?")
+    """What an article is known by: `absolute`, and `untracked`. Raises what `absolute` raises."""
+    return untracked(absolute(url, base))
+
+
+def untracked(url: str) -> str:
+    """An absolute address without the parameters that only track."""
+    address, _, query = url.partition("?")
     kept = "&".join(each for each in query.split("&") if each and not _tracks(each))
     return f"{address}?{kept}" if kept else address
 

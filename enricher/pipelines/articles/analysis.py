@@ -71,8 +71,7 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
     r"\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
-_BLANKS = re.compile(r"[^\S\n\u2028\u2029]{2,}|[^\S \n\u2028\u2029]")  # what single spaces are not: they stay
-_BREAKS = re.compile(r" ?[\n\u2028\u2029]\s*")
+_BREAKS = str.maketrans("\u2028\u2029", "\n\n")
 _LOOKALIKE = re.compile(r"<(?= ?/? ?article)", re.IGNORECASE)
 
 
@@ -121,7 +120,8 @@ class Prompt:
 
 def plain(text: str) -> str:
     """A text as a reader sees it: no invisible character, single blanks, no empty lines."""
-    return _BREAKS.sub("\n", _BLANKS.sub(" ", _UNSEEN.sub("", text))).strip()
+    lines = _UNSEEN.sub("", text).translate(_BREAKS).split("\n")
+    return "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
 
 
 def prompt_of(article: Article, max_tokens: int = MOST_TOKENS, most_chars: int = MOST_CHARS) -> Prompt:

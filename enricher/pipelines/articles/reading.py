@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 from ...errors import ExchangeError, Refused
 from ...model import Compute, Conclusion, Failed, Found, Item, Outcome, Recipe, Request, Row, Table
-from .addresses import absolute, canonical
+from .addresses import absolute, canonical, untracked
 from .feeds import Entry, Feed, NotAFeed, feed_links, parse_feed, root_of
 from .fetching import GONE, NO_SUCH_PAGE, Fetched, Fetcher
 from .inputs import COMMAND_LINE, Inputs, Local, Wanted, Wrong
@@ -283,11 +283,12 @@ class _Rows:
         given = {"url": address, "feed": feed, **{name: entry.get(name) for name in CELLS[2:]}}
         cells = {name: value for name, value in given.items() if value is not None}
         try:
-            key, url = canonical(address), absolute(address)
+            url = absolute(address)
         except ValueError:
             error = "its address is no web address" if address else "it has no address"
             self._put(Row(source, line, cells, None, error))
             return
+        key = untracked(url)
         if key in self._seen:
             self.reading.doubles += 1
             return
