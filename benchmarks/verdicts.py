@@ -14,9 +14,10 @@ There is no "no difference": an experiment can only say how large a difference m
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from statistics import median
 
 RESAMPLES = 10_000
@@ -45,15 +46,21 @@ def interval(values: Sequence[float], seed: int = 0) -> Interval:
     return _interval(tuple(values), seed)
 
 
-@lru_cache(maxsize=4096)  # a summary is made again for each report of a run, and 10,000 medians take 40 ms
+@lru_cache(maxsize=4096)  # a summary is made again for each report of a run, and 10,000 medians take their time
 def _interval(values: tuple[float, ...], seed: int) -> Interval:
     middle = median(values)
     if len(values) == 1:
         return Interval(middle, middle, middle)
-    chance = random.Random(seed)  # noqa: S311  # resampling needs no cryptography
-    medians = sorted(median(chance.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    medians = sorted([median(resample(values)) for resample in _resamples(len(values), seed)])
     tail = (1 - CONFIDENCE) / 2
     return Interval(middle, medians[int(tail * RESAMPLES)], medians[int((1 - tail) * RESAMPLES) - 1])
+
+
+@lru_cache(maxsize=8)  # the same for all values of a run, and drawing them takes longer than their medians
+def _resamples(size: int, seed: int) -> Sequence[Callable[[Sequence[float]], Sequence[float]]]:
+    """What takes as many of `size` values as there are, with replacement."""
+    chance, places = random.Random(seed), range(size)  # noqa: S311  # resampling needs no cryptography
+    return [itemgetter(*chance.choices(places, k=size)) for _ in range(RESAMPLES)]
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:

@@ -1,34 +1,26 @@
 """The harness against the real thing: real clients, a real API, real signals. Nothing here asserts a time."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from bench_world import simulated_run
-from cli_world import until
+from bench_process import PATIENCE_S, alive, children, endless, is_client, third_client, words_of
 
-from benchmarks import runner
 from benchmarks.apis import Web
 from benchmarks.runner import Options, measure
-from benchmarks.runs import Point, read, write
-from benchmarks.scenarios import ALL, BY_NAME, Scenario
-from benchmarks.summary import as_json, summarise
+from benchmarks.runs import Point, read
+from benchmarks.scenarios import BY_NAME, Scenario
+from benchmarks.summary import summarise
 from enricher.simulator.process import ArticlesSimulator
 
 pytestmark = pytest.mark.alone  # a measurement that others disturb is made again, three times in all
 
-ROOT = Path(__file__).resolve().parent.parent
 TINY = Scenario(
     "tiny", "Six things.", "things", (Point("6 things, 3 slots", 6, 3, latency="5-15ms"),), item_bytes=500, rounds=2
 )
-PATIENCE_S = 30
 
 
 def measured(scenario, **options):
@@ -36,29 +28,6 @@ def measured(scenario, **options):
     run = measure(scenario, Options(**{"rounds": 2, "modes": ("threaded", "async"), **options}), seen.append)
     assert [progress.measurement for progress in seen] == list(run.measurements)
     return run
-
-
-def children(pid):
-    """The processes that a process has started and not yet waited for."""
-    try:
-        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-    except FileNotFoundError:
-        return set()
-
-
-def words_of(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError):  # it has ended: before it was opened, or before it was read
-        return []
-
-
-def is_client(pid):
-    return b"benchmarks.client" in words_of(pid)
-
-
-def alive(pids):
-    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
 
 
 @pytest.fixture(scope="module")
@@ -231,40 +200,13 @@ def measured_with_a_murder(scenario):
         thread.join()
 
 
-@pytest.fixture
-def endless(tmp_path):
-    """A run of many rounds, in a process of its own."""
-    words = ["--rounds", "500", "--modes", "threaded,async", "--out", str(tmp_path), "films-1"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks", *words],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
-        yield process
-        process.kill()
-
-
-def third_client(process):
-    """Wait until it has come to its third client; all that it has started."""
-    seen, clients = set(), set()
-
-    def look():
-        seen.update(children(process.pid))
-        clients.update(filter(is_client, seen))
-        return len(clients) == 3
-
-    until(look)
-    return seen
-
-
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_no_process_behind_and_keeps_what_was_measured(endless, tmp_path, stop):
-    started = third_client(endless)
-    endless.send_signal(stop)
-    _, errors = endless.communicate(timeout=PATIENCE_S)
-    assert endless.returncode == 130
+def test_ctrl_c_leaves_no_process_behind_and_keeps_what_was_measured(tmp_path, stop):
+    with endless(tmp_path) as bench:
+        started = third_client(bench)
+        bench.send_signal(stop)
+        _, errors = bench.communicate(timeout=PATIENCE_S)
+    assert bench.returncode == 130
     assert b"Traceback" not in errors
     assert not alive(started)
     run = read(tmp_path / "films-1.json")
@@ -273,70 +215,14 @@ def test_ctrl_c_leaves_no_process_behind_and_keeps_what_was_measured(endless, tm
     assert "interrupted" in (tmp_path / "films-1.md").read_text(encoding="utf-8")
 
 
-def test_when_the_api_has_died_it_is_said_and_what_was_measured_is_kept(endless, tmp_path):
-    started = third_client(endless)
-    (api,) = (pid for pid in started & alive(started) if b"enricher.simulator" in words_of(pid))
-    os.kill(api, signal.SIGKILL)
-    _, errors = endless.communicate(timeout=PATIENCE_S)
-    assert endless.returncode == 1
+def test_when_the_api_has_died_it_is_said_and_what_was_measured_is_kept(tmp_path):
+    with endless(tmp_path) as bench:
+        started = third_client(bench)
+        (api,) = (pid for pid in started & alive(started) if b"enricher.simulator" in words_of(pid))
+        os.kill(api, signal.SIGKILL)
+        _, errors = bench.communicate(timeout=PATIENCE_S)
+    assert bench.returncode == 1
     assert b"Traceback" not in errors
     assert b"the simulated API or the disk failed" in errors
     assert not alive(started)
     assert "API or the disk failed" in (tmp_path / "films-1.md").read_text(encoding="utf-8")
-
-
-def test_after_kill_9_the_clients_and_the_api_end_by_themselves(endless):
-    started = third_client(endless)
-    endless.kill()
-    until(lambda: not alive(started))
-
-
-@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
-def test_each_scenario_can_be_scaled_and_says_what_it_means(scenario):
-    half = scenario.scaled(0.5)
-    assert half.time_scale == 0.5
-    assert scenario.meaning.endswith(".")
-    whole = runner.forecast_s(scenario, Options(3), 0.0)
-    assert runner.forecast_s(half, Options(3), 0.0) <= whole
-    assert 0 <= scenario.headline < len(scenario.points)
-    assert all(point.name for point in scenario.points)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["films-5000"], "films-50"),
-        (["--modes", "turbo", "films-1"], "threaded"),
-        (["--quick", "--rounds", "3", "films-1"], "contradict"),
-        (["--margin", "many", "films-1"], "5%"),
-        (["--inject", "turbo=5%", "films-1"], "NAME=5%"),
-        (["--time-scale", "nan", "films-1"], "--time-scale"),
-        (["compare", "nowhere.json"], "nowhere.json"),
-        (["compare", "nowhere.json", "--out", "told.md"], "--format"),
-        (["tune"], "--api-latency"),
-        (["tune", "--api-latency", "fast"], "175ms"),
-    ],
-)
-def test_a_wrong_word_is_one_clear_line_and_exit_2(words, said, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_run_that_measured_nothing_exits_2(tmp_path):
-    run = simulated_run(rounds=2)
-    run = replace(run, measurements=tuple(replace(one, problem="it died") for one in run.measurements))
-    path = tmp_path / "run.json"
-    write(run, as_json(run, summarise(run)), path)
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "compare", str(path)], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    assert "INVALID" in done.stdout
-    assert json.loads(path.read_text(encoding="utf-8"))["summary"]["ratios"] == {}
