@@ -51,16 +51,16 @@ def _interval(values: tuple[float, ...], seed: int) -> Interval:
     middle = median(values)
     if len(values) == 1:
         return Interval(middle, middle, middle)
-    medians = sorted([median(resample(values)) for resample in _resamples(len(values), seed)])
+    medians = sorted([median(resample(values)) for resample in _resamples(len(values), seed, RESAMPLES)])
     tail = (1 - CONFIDENCE) / 2
     return Interval(middle, medians[int(tail * RESAMPLES)], medians[int((1 - tail) * RESAMPLES) - 1])
 
 
 @lru_cache(maxsize=8)  # the same for all values of a run, and drawing them takes longer than their medians
-def _resamples(size: int, seed: int) -> Sequence[Callable[[Sequence[float]], Sequence[float]]]:
-    """What takes as many of `size` values as there are, with replacement."""
+def _resamples(size: int, seed: int, count: int) -> Sequence[Callable[[Sequence[float]], Sequence[float]]]:
+    """`count` times: what takes as many of `size` values as there are, with replacement."""
     chance, places = random.Random(seed), range(size)  # noqa: S311  # resampling needs no cryptography
-    return [itemgetter(*chance.choices(places, k=size)) for _ in range(RESAMPLES)]
+    return [itemgetter(*chance.choices(places, k=size)) for _ in range(count)]
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from bench_process import PATIENCE_S, alive, children, endless, is_client, third_client, words_of
+from bench_process import children, is_client
 
 from benchmarks.apis import Web
 from benchmarks.runner import Options, measure
-from benchmarks.runs import Point, read
+from benchmarks.runs import Point
 from benchmarks.scenarios import BY_NAME, Scenario
 from benchmarks.summary import summarise
 from enricher.simulator.process import ArticlesSimulator
@@ -198,31 +198,3 @@ def measured_with_a_murder(scenario):
     finally:
         over.set()
         thread.join()
-
-
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_no_process_behind_and_keeps_what_was_measured(tmp_path, stop):
-    with endless(tmp_path) as bench:
-        started = third_client(bench)
-        bench.send_signal(stop)
-        _, errors = bench.communicate(timeout=PATIENCE_S)
-    assert bench.returncode == 130
-    assert b"Traceback" not in errors
-    assert not alive(started)
-    run = read(tmp_path / "films-1.json")
-    assert run.interrupted
-    assert any(one.round == 0 and one.wall_s > 0 for one in run.measurements)
-    assert "interrupted" in (tmp_path / "films-1.md").read_text(encoding="utf-8")
-
-
-def test_when_the_api_has_died_it_is_said_and_what_was_measured_is_kept(tmp_path):
-    with endless(tmp_path) as bench:
-        started = third_client(bench)
-        (api,) = (pid for pid in started & alive(started) if b"enricher.simulator" in words_of(pid))
-        os.kill(api, signal.SIGKILL)
-        _, errors = bench.communicate(timeout=PATIENCE_S)
-    assert bench.returncode == 1
-    assert b"Traceback" not in errors
-    assert b"the simulated API or the disk failed" in errors
-    assert not alive(started)
-    assert "API or the disk failed" in (tmp_path / "films-1.md").read_text(encoding="utf-8")
