@@ -239,6 +239,8 @@ class Service:
 class Request:
     """What a recipe asks of a service: `path` is joined to the service's address, `params` follow in their order.
 
+    `path` begins with "/". Values of `params` are text, numbers or dates; a list repeats its parameter, and None leaves it
+    out. Anything else fails the request before it leaves, with the name of what can't be sent (sendable.py).
     `expects` "json" has the body parsed (a body that does not parse is asked for again), "bytes" leaves it alone.
     `max_bytes` bounds the decoded body, where it is not as much as the service allows.
     `known_as` is what the answer is remembered by, where it is not by what was sent.
@@ -250,7 +252,7 @@ class Request:
 
     service: Service
     path: str
-    params: Mapping[str, str] = NOTHING
+    params: Mapping[str, Any] = NOTHING
     kind: str = "answer"
     method: str = "GET"
     body: bytes = b""

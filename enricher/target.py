@@ -7,6 +7,7 @@ from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 from .model import Request
+from .sendable import check_path
 
 # What needs no quoting: most words of most requests.
 _PLAIN = re.compile(r"[\w.~-]*", re.ASCII)
@@ -19,13 +20,25 @@ def _quoted(word: str) -> str:
 
 
 def target(request: Request) -> str:
-    """The request's address below the service's, query included: what the transport sends before it adds the key."""
+    """The request's address below the service's, query included: what the transport sends before it adds the key.
+
+    A parameter with several values (a tuple) is repeated.
+
+    :raises Unsendable: if the path does not begin with "/": it would extend the service's host.
+    """
     path = request.path
     if not request.service.base_url:  # the open web: the whole address, spelled as it is
         return path
+    check_path(path)
     if not _PLAIN_PATH.fullmatch(path):
         path = quote(path, safe="/%:@!$&'()*+,;=~")
     if not request.params:
         return path
-    query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in request.params.items()])
-    return f"{path}?{query}"
+    query = "&".join(
+        [
+            f"{_quoted(name)}={_quoted(each)}"
+            for name, value in request.params.items()
+            for each in ((value,) if type(value) is str else value)
+        ]
+    )
+    return f"{path}?{query}" if query else path

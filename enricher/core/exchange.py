@@ -53,6 +53,7 @@ from ..model import (
     Unsure,
     Usage,
 )
+from ..sendable import Unsendable, sendable
 from .effects import Bill, Book, Known, Lead, Permit, Recall, Report, Send, Settle, Steps, Wait
 from .freshness import conditional, key_of
 from .gate import Health, Ticket
@@ -96,10 +97,14 @@ def exchange(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
     """Get one request answered: from memory where it is known and fresh, else from the service.
 
     :raises GaveUp: if every permitted attempt failed, or the item's deadline passed.
-    :raises Refused: if the service's answer is final.
+    :raises Refused: if the service's answer is final, or the request can't be sent.
     :raises KeyRefused: if the service does not accept the key.
     :raises Deferred: if it goes into a batch, and is not known yet.
     """
+    try:
+        request = sendable(request)
+    except Unsendable as error:
+        raise Refused(str(error), 0) from None
     lifetime = request.service.lifetimes.get(request.kind)
     if lifetime is None:
         if request.later:

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from ..model import Request, Service
+from ..sendable import check_header
 from ..target import target
 from .guard import place_of
 
@@ -28,7 +29,6 @@ USER_AGENT = "enricher/0.1"
 Observer = Callable[[Request, bytes], None]
 """Is shown each piece of a streamed body, unpacked, as it comes: in the thread, or the loop, that sends."""
 
-_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _ESCAPE = re.compile(r"%(?:[0-9A-Fa-f]{2})?")
 
 
@@ -47,8 +47,7 @@ class Route:
 def _check(headers: Mapping[str, str]) -> None:
     """:raises ValueError: if a header can't be sent."""
     for name, value in headers.items():
-        if not (_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
-            raise ValueError("a header is printable ASCII")
+        check_header(name, value)
 
 
 def route_of(service: Service, key: str | None) -> Route:
@@ -108,7 +107,7 @@ def address(request: Request, route: Route) -> str:
     url = f"{request.service.base_url}{target(request)}"
     if not route.query:
         return url
-    return f"{url}{'&' if request.params else '?'}{route.query}"
+    return f"{url}{'&' if '?' in url else '?'}{route.query}"
 
 
 def most_bytes_of(request: Request) -> int:
