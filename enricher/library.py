@@ -11,8 +11,9 @@ from .core.exchange import Journey, exchange, follow
 from .engine import Engine, Mode
 from .model import Answer, Conclusion, Found, Item, Outcome, Recipe, Service
 from .modes.performer import Stop
-from .pipelines.movies.recipe import movie_recipe, search_request
+from .pipelines.movies.recipe import movie_recipe
 from .pipelines.movies.record import POSTERS
+from .pipelines.movies.searching import search_request
 from .pipelines.movies.service import tmdb
 
 
@@ -41,7 +42,8 @@ class TMDBClient:
     """TMDB for programs: one session, one quota and one memory for all threads and all event loops that use it.
 
     `api_key` is a v3 key or a v4 token (it starts with `eyJ`). Each call has an `…_async` twin, which may be awaited in
-    any loop, one `asyncio.run` after another. A context manager; else `close` it.
+    any loop, one `asyncio.run` after another. `include_adult` searches films for adults too. A context manager; else
+    `close` it.
 
     Every call raises `KeyRefused` if TMDB does not accept the key, `ServiceDown` if it does not answer any more, and
     `ExchangeError` (`GaveUp`, `Refused`) if this one request stays without an answer; and `Interrupted` once the client
@@ -49,11 +51,18 @@ class TMDBClient:
     """
 
     def __init__(
-        self, api_key: str, *, language: str = "en-US", concurrency: int = 10, service: Service | None = None
+        self,
+        api_key: str,
+        *,
+        language: str = "en-US",
+        concurrency: int = 10,
+        service: Service | None = None,
+        include_adult: bool = False,
     ) -> None:
         self._service = service or tmdb()
         self._language = language
-        self._recipe = movie_recipe(self._service, language)
+        self._include_adult = include_adult
+        self._recipe = movie_recipe(self._service, language, include_adult=include_adult)
         self._engine = Engine(keys={self._service.name: api_key}, slots=concurrency)
         self._stop = Stop()
 
@@ -89,7 +98,7 @@ class TMDBClient:
         return follow(Item("", fields), self._recipe, self._engine.rules, Journey())
 
     def _search(self, title: str, year: int | None) -> Steps[Answer]:
-        request = search_request(self._service, self._language, title, year)
+        request = search_request(self._service, self._language, title, year, include_adult=self._include_adult)
         return exchange(request, self._engine.rules, Journey())
 
     def close(self) -> None:

@@ -429,17 +429,19 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """The service knows no such thing; `candidates` were looked at and turned down."""
+    """The service knows no such thing; `candidates` were looked at and turned down. `reason` says why, in one line."""
 
     candidates: tuple[Candidate, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """Several things answer to it, or none well enough: never guessed."""
+    """Several things answer to it, or none well enough: never guessed. `reason` says why, in one line."""
 
     candidates: tuple[Candidate, ...] = ()
     score: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,7 +471,10 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an item, with everything it learnt on the way. `handed` is what a deferred one waits for."""
+    """What became of an item, with everything it learnt on the way. `handed` is what a deferred one waits for.
+
+    `error` says why it is not enriched; None where the recipe gave no reason.
+    """
 
     item: Item
     status: Status

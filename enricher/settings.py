@@ -157,6 +157,7 @@ class Settings(BaseSettings):
     base_url: str | None = Field(
         None, pattern=r"^https?://[^\s?#@]+$", description="an http(s) address without a query"
     )
+    include_adult: bool = Field(False, description="true or false")
     spreadsheet_safe: bool = Field(False, description="true or false")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="debug, info, warning or error"

@@ -27,7 +27,8 @@ def words(text):
 
 
 def titles(film):
-    return [film["title"], film.get("original_title", film["title"]), *film.get("alternative_titles", [])]
+    others = [*film.get("alternative_titles", []), *film.get("translations", [])]
+    return [film["title"], film.get("original_title", film["title"]), *others]
 
 
 def year_of(film):
@@ -35,9 +36,12 @@ def year_of(film):
 
 
 class World:
-    """`strict`: every word of the query must be in one title, the last as its beginning; else any one word will do."""
+    """`strict`: every word of the query must be in one title, the last as its beginning; else any one word will do.
+    `series` are the IMDb ids of series.
+    """
 
-    def __init__(self, films, *, strict=True):
+    def __init__(self, films, *, strict=True, series=()):
+        self.series = series
         self.films = {film["id"]: film for film in films}
         self.strict = strict
         self.by_word = defaultdict(set)
@@ -53,14 +57,18 @@ class World:
             return Answer(200, data, b"", missing=not data["results"])
         if request.kind == "find":
             found = [entry(film) for film in self.films.values() if film.get("imdb_id") == name]
-            return Answer(200, {"movie_results": found, "tv_results": []}, b"", missing=not found)
+            shows = [{"id": 1396, "name": "A series"}] if name in self.series else []
+            return Answer(200, {"movie_results": found, "tv_results": shows}, b"", missing=not found)
         film = self.films.get(int(name))
         if film is None:
             return Answer(404, {"success": False, "status_code": 34}, b"", missing=True)
         parts = request.params["append_to_response"].split(",")
         others = [{"iso_3166_1": "US", "title": title, "type": ""} for title in film.get("alternative_titles", [])]
         appended = {"alternative_titles": {"titles": others}} if "alternative_titles" in parts else {}
-        return Answer(200, {**entry(film), **appended}, b"")
+        if "translations" in parts:
+            translated = [{"iso_639_1": "de", "data": {"title": title}} for title in film.get("translations", [])]
+            appended["translations"] = {"translations": translated}
+        return Answer(200, {**entry(film), "imdb_id": film.get("imdb_id"), **appended}, b"")
 
     def search(self, params):
         """One page of `/search/movie`."""

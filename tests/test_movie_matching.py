@@ -9,23 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matching_world import SERVICE, World, ask, plain, spoilings, titles, words, year_of
 
+from enricher.pipelines.movies.choosing import believable, holders
 from enricher.pipelines.movies.matching import (
     ALIKE,
     PART_OF_NAME,
     SAME_NAME,
     Film,
-    believable,
     film_of,
-    forms,
-    holders,
-    normalise,
     rank,
     score,
     strength,
     wanted,
-    with_article_in_front,
 )
 from enricher.pipelines.movies.recipe import movie_recipe
+from enricher.pipelines.movies.titles import forms, normalise, with_article_in_front
 from enricher.simulator.catalogue import films as catalogue_films
 
 RECIPE = movie_recipe(SERVICE)
@@ -223,7 +220,7 @@ def test_a_film_is_read_from_a_search_result_and_from_details():
         "alternative_titles": {"titles": [{"title": "Hausu"}, {"title": "House"}, {"title": None}, "odd"]},
         "translations": {"translations": [{"data": {"title": "Casa"}}, {"data": {"title": ""}}, {"data": None}, 7]},
     }
-    assert film_of(data) == Film(25623, "House", ("House", "ハウス", "Hausu", "Casa"), 1977, 259)
+    assert film_of(data) == Film(25623, "House", ("House", "ハウス"), 1977, 259, ("Hausu", "Casa"))
 
 
 @pytest.mark.parametrize(

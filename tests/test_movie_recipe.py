@@ -71,7 +71,7 @@ def test_a_tmdb_id_is_asked_for_directly_and_so_is_a_person_s_decision():
 def test_a_tmdb_id_that_is_none_is_not_found():
     flow = _flow(tmdb_id=999_999_999)
     next(flow)
-    assert _end(flow, GONE) == NotFound()
+    assert _end(flow, GONE) == NotFound(reason="TMDB knows no such id (999999999)")
 
 
 def test_an_imdb_id_is_looked_up_without_a_search():
@@ -82,11 +82,26 @@ def test_an_imdb_id_is_looked_up_without_a_search():
     assert isinstance(_end(flow, Answer(200, MATRIX, b"")), Found)
 
 
-@pytest.mark.parametrize("data", [{"movie_results": [], "tv_results": [{"id": 1396, "name": "X"}]}, {}, None])
-def test_a_series_is_not_found(data):
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"movie_results": [], "tv_results": [{"id": 1396, "name": "X"}]}, "a series, not a film"),
+        ({"tv_season_results": [{"id": 7}]}, "a series, not a film"),
+        ({"tv_episode_results": [{"id": 7}]}, "an episode of a series, not a film"),
+        ({}, "TMDB knows no such id (tt0903747)"),
+        (None, "TMDB knows no such id (tt0903747)"),
+    ],
+)
+def test_an_imdb_id_that_is_no_film_s_is_not_found_and_the_reason_says_what_it_is(data, reason):
     flow = _flow(imdb_id="tt0903747")
     next(flow)
-    assert _end(flow, Answer(200, data, b"", missing=True)) == NotFound()
+    assert _end(flow, Answer(200, data, b"", missing=True)) == NotFound(reason=reason)
+
+
+def test_a_series_is_not_searched_as_a_film_by_its_title():
+    flow = _flow(imdb_id="tt2802850", title="Fargo", year=1996)
+    next(flow)
+    assert _end(flow, Answer(200, {"tv_results": [{"id": 60622}]}, b"")) == NotFound(reason="a series, not a film")
 
 
 def test_an_imdb_id_that_is_none_leaves_it_to_the_title():
@@ -95,11 +110,23 @@ def test_an_imdb_id_that_is_none_leaves_it_to_the_title():
 
 @pytest.mark.parametrize("title", [None, "", "  ", 7])
 def test_without_a_title_or_an_id_nothing_is_asked(title):
-    assert _conclusion_without_asking(title=title) == NotFound()
+    assert _conclusion_without_asking(title=title) == NotFound(reason="no title and no id")
 
 
 def test_what_a_person_declared_missing_is_not_asked_for():
-    assert _conclusion_without_asking(title="Matrix", decided="none") == NotFound()
+    reason = "a person decided that TMDB has no such film"
+    assert _conclusion_without_asking(title="Matrix", decided="none") == NotFound(reason=reason)
+
+
+def test_what_the_list_calls_no_film_is_not_asked_for_and_keeps_the_list_s_reason():
+    said = "a series, not a film"
+    assert _conclusion_without_asking(title="Fargo", tmdb_id=60622, not_a_film=said) == NotFound(reason=said)
+
+
+def test_a_person_s_choice_goes_before_what_the_list_calls_it():
+    assert (
+        next(_flow(title="Fargo", tmdb_id=275, decided="tmdb", not_a_film="a series, not a film")).path == "/movie/275"
+    )
 
 
 @pytest.mark.parametrize("year", [None, "", "soon", True, -5])
@@ -130,7 +157,7 @@ def test_a_film_that_vanished_between_search_and_details_is_not_found():
     flow = _flow(title="The Matrix", year=1999)
     next(flow)
     flow.send(_results(MATRIX))
-    assert _end(flow, GONE) == NotFound()
+    assert _end(flow, GONE) == NotFound(reason="TMDB lists the film 603 and has no details of it")
 
 
 def test_a_check_that_finds_no_film_leaves_the_candidate_as_it_was():
@@ -185,13 +212,13 @@ def test_asking_ends_after_three_searches():
     while searches < MOST_SEARCHES:
         assert flow.send(NOTHING).kind == "search"
         searches += 1
-    assert _end(flow, NOTHING) == NotFound()
+    assert _end(flow, NOTHING) == NotFound(reason="no film of this name near 1999")
 
 
 def test_asking_ends_where_no_other_words_are_left():
     flow = _flow(title="heat")
     next(flow)
-    assert _end(flow, NOTHING) == NotFound()
+    assert _end(flow, NOTHING) == NotFound(reason="no film of this name")
 
 
 def test_no_more_than_three_films_are_checked():
@@ -233,3 +260,115 @@ def test_odd_answers_are_no_reason_to_fail():
 def test_a_search_request_stands_alone_for_programs():
     params = {"query": "Heat", "include_adult": "false", "language": "en-US"}
     assert search_request(SERVICE, "en-US", "Heat") == Request(SERVICE, "/search/movie", params, kind="search")
+
+
+def test_films_for_adults_are_searched_where_they_are_wanted():
+    recipe = movie_recipe(SERVICE, include_adult=True)
+    assert next(recipe(Item("film", {"title": "Heat"}))).params["include_adult"] == "true"
+
+
+# ── an id, and what else its row says ───────────────────────────────────────────────────────────────────────────────
+
+HEAT = {"id": 949, "title": "Heat", "release_date": "1995-12-15", "imdb_id": "tt0113277"}
+JAGTEN = {
+    "id": 103663,
+    "title": "The Hunt",
+    "original_title": "Jagten",
+    "release_date": "2012-05-20",
+    "vote_count": 7000,
+    "translations": ["Die Jagd"],
+}
+WORLD = World(
+    [
+        {**MATRIX, "imdb_id": "tt0133093"},
+        HEAT,
+        {**HEAT, "id": 9000, "release_date": "1986-11-01", "imdb_id": "tt0093164"},
+        {"id": 1396, "title": "The Mirror", "release_date": "1975-03-07", "imdb_id": "tt0072443"},
+        {"id": 426, "title": "Vertigo", "release_date": "1958-05-28", "imdb_id": "tt0052357"},
+        JAGTEN,
+        {"id": 777002, "title": "Die Jagd", "release_date": "2012-03-01", "vote_count": 2},
+    ],
+    series={"tt0903747"},
+)
+
+
+def _asked_of(world, **fields):
+    conclusion, requests = play(RECIPE, Item("film", fields), world)
+    return conclusion, [request.kind for request in requests]
+
+
+@pytest.mark.parametrize(
+    ("fields", "film"),
+    [
+        ({"title": "The Matrix", "year": 1999, "tmdb_id": 310149}, 603),
+        ({"title": "The Matrix", "year": 1999, "tmdb_id": 310149, "imdb_id": "tt0133093"}, 603),
+        ({"title": "The Matrix", "year": 1999, "imdb_id": "tt9999999"}, 603),
+        ({"title": "The Matrix", "year": 1999, "tmdb_id": "tt0133093"}, 603),
+        ({"title": "Die Jagd", "year": 2012, "tmdb_id": 103663}, 103663),
+        ({"title": "Die Jagd", "year": None, "tmdb_id": 103663}, 103663),
+        ({"title": "Something of Our Own", "year": 1999, "tmdb_id": 603}, 603),
+        ({"title": "The Matrix", "year": 2003, "tmdb_id": 603}, 603),
+        ({"title": "Heat", "year": 1995, "tmdb_id": 603, "imdb_id": "tt0113277"}, 949),
+        ({"title": "Heat", "year": 1995, "tmdb_id": 603, "decided": "tmdb"}, 603),
+    ],
+)
+def test_an_id_is_believed_unless_its_row_says_something_else_and_a_dead_one_leads_on(fields, film):
+    assert _asked_of(WORLD, **fields)[0].record["tmdb_id"] == film
+
+
+@pytest.mark.parametrize(
+    ("fields", "candidates"),
+    [
+        ({"title": "Heat", "year": 1995, "imdb_id": "tt0133093"}, ["603", "949"]),
+        ({"title": "Heat", "year": 1995, "tmdb_id": 603}, ["603", "949"]),
+        ({"title": "Heat", "year": 1986, "tmdb_id": 949}, ["949", "9000"]),
+        ({"title": "Breaking Bad", "year": 2008, "tmdb_id": 1396}, ["1396"]),
+        ({"title": "Breaking Bad", "year": None, "tmdb_id": 1396}, ["1396"]),
+        ({"tmdb_id": 603, "imdb_id": "tt0113277"}, ["603", "949"]),
+    ],
+)
+def test_a_row_that_contradicts_its_id_is_unsure_with_both_films_to_choose_from(fields, candidates):
+    conclusion = _asked_of(WORLD, **fields)[0]
+    assert isinstance(conclusion, Unsure), conclusion
+    assert [one.id for one in conclusion.candidates][: len(candidates)] == candidates
+    assert conclusion.reason
+
+
+def test_the_reason_of_a_contradiction_names_what_the_row_says_and_what_the_id_is():
+    conclusion = _asked_of(WORLD, title="Heat", year=1995, tmdb_id=31014900, imdb_id="tt0133093")[0]
+    told = "the row's id is that of The Matrix (1999), and the row says Heat (1995)"
+    assert conclusion.reason == f"TMDB knows no such id (31014900); {told}"
+
+
+def test_the_number_of_a_series_that_is_taken_for_a_film_s_is_found_out_by_its_imdb_id():
+    conclusion, _ = _asked_of(WORLD, title="Breaking Bad", year=2008, tmdb_id=1396, imdb_id="tt0903747")
+    assert conclusion == NotFound(reason="a series, not a film")
+
+
+def test_a_row_that_agrees_with_its_id_costs_no_request_more_and_a_translated_title_one():
+    assert _asked_of(WORLD, title="The Matrix", year=1999, tmdb_id=603)[1] == ["details"]
+    assert _asked_of(WORLD, title="Die Jagd", year=2012, tmdb_id=103663)[1] == ["details", "details"]
+
+
+# ── rivals ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("year", [2012, None])
+def test_a_far_better_known_film_that_goes_by_this_name_in_another_language_leaves_it_unsure(year):
+    conclusion, kinds = _asked_of(WORLD, title="Die Jagd", year=year)
+    assert [one.id for one in conclusion.candidates][:2] in (["103663", "777002"], ["777002", "103663"])
+    assert kinds == ["search", "details"]
+
+
+def test_a_rival_that_its_other_names_do_not_explain_takes_nothing_away():
+    films = [{**JAGTEN, "translations": ["Die Jagd nach dem Glück"]}, WORLD.films[777002]]
+    assert _asked_of(World(films), title="Die Jagd", year=2012)[0].record["tmdb_id"] == 777002
+
+
+@pytest.mark.parametrize(("votes", "film"), [(200, 1), (199, None)])
+def test_of_two_films_of_one_name_and_year_the_one_with_a_hundred_times_the_votes_is_meant(votes, film):
+    films = [
+        {"id": n, "title": "Twins", "release_date": "1988-01-01", "vote_count": v} for n, v in ((1, votes), (2, 2))
+    ]
+    conclusion = _asked_of(World(films), title="Twins", year=1988)[0]
+    assert (conclusion.record["tmdb_id"] if isinstance(conclusion, Found) else None) == film

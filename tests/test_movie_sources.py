@@ -133,21 +133,21 @@ def test_imdb_trakt_and_letterboxd_imports_bring_ids(read):
         "Const,Your Rating,Title,Original Title,URL,Title Type,Year\ntt0338564,9,Infernal Affairs,無間道,u,Movie,2002\n"
     )
     (row,) = read(imdb)
-    assert row.item.key == "imdb:tt0338564"
+    assert row.item.fields["imdb_id"] == "tt0338564"
     assert row.item.fields["original_title"] == "無間道"
     (row,) = read("type,title,year,trakt_id,imdb_id,tmdb_id\nmovie,Heat,1995,1,tt0113277,949\n")
-    assert (row.item.key, row.item.fields["tmdb_id"]) == ("imdb:tt0113277", 949)
+    assert (row.item.fields["imdb_id"], row.item.fields["tmdb_id"]) == ("tt0113277", 949)
     (row,) = read("tmdbID,imdbID,Title,Year\n603,,The Matrix,1999\n")
-    assert (row.item.key, row.item.fields["imdb_id"]) == ("tmdb:603", None)
+    assert (row.item.fields["tmdb_id"], row.item.fields["imdb_id"]) == (603, None)
 
 
 @pytest.mark.parametrize(
     ("imdb_id", "tmdb_id", "key"),
     [
-        ("https://www.imdb.com/title/tt0113277/", "", "imdb:tt0113277"),
-        ("113277", "", "imdb:tt0113277"),
-        ("TT0113277", "", "imdb:tt0113277"),
-        ("", "949.0", "tmdb:949"),
+        ("https://www.imdb.com/title/tt0113277/", "", "imdb:tt0113277 film:heat|1995"),
+        ("113277", "", "imdb:tt0113277 film:heat|1995"),
+        ("TT0113277", "", "imdb:tt0113277 film:heat|1995"),
+        ("", "949.0", "tmdb:949 film:heat|1995"),
         ("nm0000199", "0", "film:heat|1995"),
         ("0", "9999999999", "film:heat|1995"),
         ("tt1", "-1", "film:heat|1995"),
@@ -157,6 +157,14 @@ def test_imdb_trakt_and_letterboxd_imports_bring_ids(read):
 def test_only_what_can_be_an_id_is_one(read, imdb_id, tmdb_id, key):
     (row,) = read(f"imdb_id,tmdb_id,title,year\n{imdb_id},{tmdb_id},Heat,1995\n")
     assert row.item.key == key
+
+
+def test_rows_with_one_id_are_one_film_only_where_they_say_the_same_of_it(read):
+    """An id is checked against its row: what is wrong with one row must not be told of another."""
+    rows = ["tt0133093,603,The Matrix,1999", "tt0133093,,The Matrix,1999", "tt0133093,603,Heat,1995"]
+    everything = rows_of(read("\n".join(["imdb_id,tmdb_id,title,year", *rows, rows[0].lower()]) + "\n"))
+    assert [row.item.key for row in everything].index(everything[-1].item.key) == 0
+    assert len({row.item.key for row in everything}) == 3
 
 
 def test_the_tmdb_number_of_a_series_is_not_taken_for_a_film(read):

@@ -38,6 +38,7 @@ NO_KEY = (
 @click.option("--review", metavar="FILE", help="Write the unsure and the missing with their candidates, as CSV.")
 @click.option("--decisions", metavar="FILE", help="Read such a file back, with your choices.")
 @click.option("--language", metavar="LANG", help="Of titles and overviews.  [default: en-US]")
+@click.option("--include-adult", is_flag=True, help="Search films for adults too.")
 @click.option("--base-url", metavar="URL", help="Stands for https://api.themoviedb.org/3.")
 @click.option("--spreadsheet-safe", is_flag=True, help="Disarm cells that a spreadsheet would run as formulas.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
@@ -61,8 +62,9 @@ def command(inputs: tuple[str, ...], config: str | None, use_async: bool, dry_ru
         if flags["mode"] not in (None, "async"):
             raise click.UsageError(f"--async and --mode {flags['mode']} contradict each other")
         flags["mode"] = "async"
-    if words["spreadsheet_safe"]:
-        flags["spreadsheet_safe"] = True
+    for flag in ("spreadsheet_safe", "include_adult"):
+        if words[flag]:
+            flags[flag] = True
     return enrich_lists(
         load(flags, _path(config)),
         tuple(map(Path, inputs)),
@@ -105,6 +107,7 @@ def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool 
         burst=settings.burst,
         limiter=settings.limiter,
         timeout_s=settings.timeout,
+        include_adult=settings.include_adult,
     )
     _warn_of_connections(pipeline, settings)
     digest = content_digest(inputs)

@@ -318,11 +318,15 @@ def _concluded(item: Item, conclusion: Conclusion, journey: Journey) -> Outcome:
         case None:
             return _outcome(item, "not_found", journey)
         case NotFound():
-            return _outcome(item, "not_found", journey, candidates=conclusion.candidates)
+            return _outcome(
+                item, "not_found", journey, error=conclusion.reason or None, candidates=conclusion.candidates
+            )
         case Failed():
             return _outcome(item, "failed", journey, error=conclusion.reason)
         case Unsure():
-            return _outcome(item, "unsure", journey, candidates=conclusion.candidates, score=conclusion.score)
+            return _outcome(
+                item, "unsure", journey, None, conclusion.score, conclusion.reason or None, conclusion.candidates
+            )
         case dict() | Mapping():  # dict first: to ask an abstract class costs more than all the rest
             return _outcome(item, "enriched", journey, conclusion)
     kind = type(conclusion).__name__

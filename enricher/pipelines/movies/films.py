@@ -189,12 +189,10 @@ def _item(cells: Sequence[str], columns: _Columns) -> Item | str:
         year_in_title = _year(match[2])
         if year_in_title and year in {None, year_in_title}:
             title, year = match[1], year_in_title
-    if imdb_id:
-        key = f"imdb:{imdb_id}"
-    elif tmdb_id:
-        key = f"tmdb:{tmdb_id}"
-    else:
-        key = f"film:{_normalised(title)}|{year or ''}"
+    # An id is checked against its row, so rows with one id are one film only where they say the same of it.
+    named = f"film:{_normalised(title)}|{year or ''}" if title else ""
+    ids = (f"imdb:{imdb_id}" if imdb_id else "", f"tmdb:{tmdb_id}" if tmdb_id else "")
+    key = " ".join(filter(None, (*ids, named)))
     fields: dict[str, Any] = {
         "title": title,
         "year": year,

@@ -1,13 +1,13 @@
 """What to ask TMDB about one film, and what to conclude: searches, checks and one details answer.
 
-**Known by an id**: a TMDB id (a person's decision is one) is asked for directly; an IMDb id goes through `/find`, which
-is no search.
+**Known by an id**: a TMDB id is asked for directly; an IMDb id goes through `/find`, which is no search. Where TMDB does
+not know one, the next is asked, then the title. A film found by an id is compared with what else its row says: ids stand
+in wrong rows and wrong columns, and a series' number finds a film. Where title and year leave a doubt, the row's title
+is looked up as well, and two different films leave the row unsure. A person's choice is not compared.
 
-**Known by its title**: search, then details; two requests in the normal case. `year` narrows the first search to films
-with any release in that year, which lifts the right *House* above twenty others, and misses the 3 % whose year at TMDB
-is another. So a search that settles nothing is followed by others, at most `MOST_SEARCHES` (`searches` says which). A
-film that may go by another name is checked against its alternative and translated titles, with the details request
-that would be needed anyway: at most `MOST_DETAILS`. `matching` decides; nothing is guessed.
+**Known by its title**: search, then details; two requests in the normal case (`searching` says which searches follow, at
+most `MOST_SEARCHES`). A film that may go by another name is checked against its alternative and translated titles, with
+the details request that would be needed anyway: at most `MOST_DETAILS`. `choosing` decides; nothing is guessed.
 
 Sources: developer.themoviedb.org/reference/search-movie, /movie-details, /find-by-id (checked 2026-11).
 """
@@ -17,39 +17,27 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
-from ...model import Answer, Candidate, Conclusion, Found, Item, NotFound, Recipe, Request, Service, Unsure
-from .matching import (
-    UNDECIDED,
-    WORTH_SHOWING,
-    Film,
-    Scored,
-    Wanted,
-    believable,
-    film_of,
-    forms,
-    holders,
-    rank,
-    wanted,
-)
+from ...model import Answer, Conclusion, Found, Item, NotFound, Recipe, Request, Service
+from .choosing import believable, holders, outvoting, rival, worth_a_check
+from .conclusions import DECIDED_NONE, EPISODE, NO_TITLE, SERIES, contradicted, undecided, unknown_ids
+from .matching import Film, Scored, Wanted, film_of, rank, score, wanted
 from .record import movie_record
+from .searching import Search, search_request, searches
 
 MOST_SEARCHES = 3
 MOST_DETAILS = 3
 
-MOST_CANDIDATES = 10
-"""As many as a person compares; the rest of a page of twenty is noise."""
-
 NO_SUCH_FILM = "none"
 """The field `decided` says so where a person found that TMDB has no such film: nothing is asked."""
 
-FEW = 3
-"""A search that finds so few films found them by a name: each may go by another name, and is worth a check."""
+UNNAMED = Wanted(("",), None)
+"""What a row without a title says of its film."""
 
-WORTH_A_CHECK = 70.0
-"""Where a search finds more, most were found by a common word: only names as strong as this are worth a check."""
+NAME_NOT_DENIED = 70.0
+"""From this strength on a title does not speak against the film that an id names: it may be a part or a misspelling."""
 
 _APPENDED = "credits,external_ids,keywords,alternative_titles"
 # The search knows translated titles too, which are no alternative titles. They bring the overviews of every language
@@ -61,69 +49,67 @@ _IMDB_ID = re.compile(r"tt[0-9]+")
 Asking = Generator[Request, Answer, Conclusion]
 
 
-def movie_recipe(service: Service, language: str = "en-US") -> Recipe:
-    """The recipe of a film. Reads the item's fields `tmdb_id`, `imdb_id`, `title`, `year` and `original_title`;
-    and `decided`, which a person may have set to `NO_SUCH_FILM`.
+def movie_recipe(service: Service, language: str = "en-US", *, include_adult: bool = False) -> Recipe:
+    """The recipe of a film. Reads the item's fields `tmdb_id`, `imdb_id`, `title`, `year`, `original_title` and
+    `other_titles` (a list); `not_a_film`, a reason why nothing need be asked; and `decided`, which a person may have set.
 
-    Concludes Found, NotFound (no such film, or a series) or Unsure (with candidates for a person to pick from).
-    `language` is that of titles, overviews and genres, as TMDB writes it ("en-US", "de-DE").
+    Concludes Found, NotFound or Unsure (with candidates for a person to pick from); either says why.
+    `language` is that of titles, overviews and genres, as TMDB writes it ("en-US", "de-DE"). `include_adult` searches
+    films for adults too.
     """
 
     def recipe(item: Item) -> Generator[Request, Any, Conclusion]:
-        return (yield from _Inquiry(service, language).conclude(item.fields))
+        return (yield from _Inquiry(service, language, include_adult).conclude(_row(item.fields)))
 
     return recipe
 
 
-def search_request(service: Service, language: str, query: str, year: int | None = None, page: int = 1) -> Request:
-    """Ask for one page of films by title, narrowed to those with a release in `year`."""
-    params = {"query": query, "include_adult": "false", "language": language}
-    if year is not None:
-        params["year"] = str(year)
-    if page > 1:
-        params["page"] = str(page)
-    return Request(service, "/search/movie", params, kind="search")
+# ── what a row says ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# ── which searches ──────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What a row says: ids (a TMDB id as int, an IMDb id as text), and the film as it names it, None where it does not.
 
-
-class Search(NamedTuple):
-    """One search: its words, the year it is narrowed to, the page."""
-
-    query: str
-    year: int | None
-    page: int = 1
-
-
-def searches(wish: Wanted) -> Generator[Search, int, None]:
-    """The searches that may find a film, the likeliest first. Is sent how many pages each one found.
-
-    More pages than one mean that the film is hidden rather than missing: ask on, with the words that carry the name
-    only, or for the second page. Otherwise it goes by another year or name: ask without the year for the beginning of
-    the title, for its other names, the last one first (that is where lists write the original title), for its end.
-    Where the name is so common that it is hidden again, ask for the years beside its own; else for its longest word.
+    `refused` is the reason why there is nothing to ask. `decided`: the id is a person's choice.
     """
-    words = forms(wish.main)
-    asked = {first := Search(wish.main, wish.year)}
-    pages = yield first
-    if pages > 1:
-        narrower = Search(words.core, wish.year)
-        same = wish.year is None or forms(words.core).key == words.key
-        asked.add(second := Search(wish.main, wish.year, page=2) if same else narrower)
-        yield second
-    beginning, *end = words.parts or (words.core,)
-    names = [beginning, *(forms(name).core for name in reversed(wish.other_names)), *end]
-    for wide in (Search(name, None) for name in names):
-        if wide not in asked:
-            asked.add(wide)
-            pages = yield wide
-    if wish.year is not None and pages > 1:
-        yield Search(wish.main, wish.year + 1)
-        yield Search(wish.main, wish.year - 1)
-    longest = Search(max(words.key.split(), key=len, default=wish.main), wish.year)
-    if longest not in asked:
-        yield longest
+
+    ids: tuple[int | str, ...]
+    wish: Wanted | None
+    refused: str = ""
+    decided: bool = False
+
+
+def _row(fields: Mapping[str, Any]) -> _Row:
+    decided = fields.get("decided")
+    ids = [_whole(fields.get("tmdb_id")), _imdb_id(fields.get("tmdb_id")), _imdb_id(fields.get("imdb_id"))]
+    known = tuple(one for one in ids if one is not None)
+    title, year = _text(fields.get("title")), _whole(fields.get("year"))
+    more = fields.get("other_titles")
+    others = [_text(fields.get("original_title")), *map(_text, more if isinstance(more, list | tuple) else ())]
+    names = [name for name in (title, *others) if name]
+    wish = wanted(names[0], year, *names[1:]) if names else None
+    refused = _text(fields.get("not_a_film"))
+    if decided == NO_SUCH_FILM:
+        return _Row((), None, DECIDED_NONE)
+    if decided in ("tmdb", "imdb"):
+        return _Row(known[:1], wish, decided=True)
+    return _Row(known, wish, refused or ("" if known or wish else NO_TITLE))
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _imdb_id(value: Any) -> str | None:
+    return value if isinstance(value, str) and _IMDB_ID.fullmatch(value) else None
+
+
+def _whole(value: Any) -> int | None:
+    """An id or a year as an int, from an int or digits; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value.strip()):
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 # ── one film ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -135,36 +121,102 @@ class _Inquiry:
 
     service: Service
     language: str
+    include_adult: bool
     films: dict[int, Film] = field(default_factory=dict)
     details: dict[int, Mapping[str, Any] | None] = field(default_factory=dict)
 
-    def conclude(self, fields: Mapping[str, Any]) -> Asking:
+    def conclude(self, row: _Row) -> Asking:
         """By the surest thing that the list knows of it: TMDB id, IMDb id, title."""
-        if fields.get("decided") == NO_SUCH_FILM:
-            return NotFound()
-        if (tmdb_id := _whole(fields.get("tmdb_id"))) is not None:
-            return (yield from self._found(tmdb_id, 100.0))
-        imdb_id = fields.get("imdb_id")
-        if isinstance(imdb_id, str) and _IMDB_ID.fullmatch(imdb_id):
-            return (yield from self._by_imdb_id(imdb_id))
-        title, original = fields.get("title"), fields.get("original_title")
-        if not isinstance(title, str) or not title.strip():
-            return NotFound()
-        wish = wanted(title, _whole(fields.get("year")), original if isinstance(original, str) else None)
-        return (yield from self._by_title(wish))
+        if row.refused:
+            return NotFound(reason=row.refused)
+        unknown: list[str] = []
+        accused: list[Scored] = []
+        for one in row.ids:
+            film_id = one if isinstance(one, int) else (yield from self._find(one))
+            if isinstance(film_id, str):
+                return NotFound(reason=film_id)
+            data = None if film_id is None else (yield from self._detail(film_id))
+            if film_id is None or data is None:
+                unknown.append(str(one))
+                continue
+            film = None if row.decided else film_of(data)
+            doubted = None if film is None else (yield from self._doubt(row, film))
+            if film is not None and accused and row.wish is None:
+                doubted = score(UNNAMED, film)  # two ids, two films, and nothing that tells which
+            if doubted is None:
+                return Found(movie_record(data), 100.0)
+            accused.append(doubted)
+        if accused:
+            return (yield from self._judge(row, accused, unknown_ids(unknown)))
+        if row.wish is None:
+            return NotFound(reason=unknown_ids(unknown) or NO_TITLE)
+        chosen = yield from self._by_title(row.wish, MOST_SEARCHES)
+        if chosen is None:
+            return undecided(row.wish, rank(row.wish, self.films.values()), unknown_ids(unknown))
+        return (yield from self._found(chosen))
 
-    def _by_imdb_id(self, imdb_id: str) -> Asking:
+    # ── known by an id ──
+
+    def _find(self, imdb_id: str) -> Generator[Request, Answer, int | str | None]:
+        """The TMDB id of a film's IMDb id; None where TMDB does not know it, and the reason where it is no film."""
         params = {"external_source": "imdb_id", "language": self.language}
         answer = yield Request(self.service, f"/find/{quote(imdb_id)}", params, kind="find")
-        # Series and episodes come as tv_results: on a list of films they are not found.
-        films = _films(answer.data, "movie_results")
-        return (yield from self._found(films[0].id, 100.0)) if films else NotFound()
+        if films := _films(answer.data, "movie_results"):
+            return films[0].id
+        for results, reason in (("tv_results", SERIES), ("tv_season_results", SERIES), ("tv_episode_results", EPISODE)):
+            if isinstance(answer.data, Mapping) and answer.data.get(results):
+                return reason
+        return None
 
-    def _by_title(self, wish: Wanted) -> Asking:
+    def _doubt(self, row: _Row, film: Film) -> Generator[Request, Answer, Scored | None]:
+        """A film that was found by an id, where what else its row says leaves a doubt of it; else None.
+
+        A title that none of the film's is like may be a translation: its translations are asked for.
+        """
+        if row.wish is None:
+            return None if self._has_imdb_id(row, film) else score(UNNAMED, film)
+        one = score(row.wish, film)
+        if one.strength < NAME_NOT_DENIED:
+            one = score(row.wish, (yield from self._translated(film)))
+        return None if one.strength >= NAME_NOT_DENIED and one.gap in (0, 1, None) else one
+
+    def _has_imdb_id(self, row: _Row, film: Film) -> bool:
+        """False where the row has an IMDb id, and TMDB has another for the film."""
+        data = self.details[film.id]
+        known = None if data is None else _imdb_id(data.get("imdb_id"))
+        return known is None or known in row.ids or not any(isinstance(one, str) for one in row.ids)
+
+    def _translated(self, film: Film) -> Generator[Request, Answer, Film]:
+        """The film with its translated titles too, asked for anew."""
+        self.details.pop(film.id)
+        return film_of((yield from self._detail(film.id, _APPENDED_TO_CHECK))) or film
+
+    def _judge(self, row: _Row, accused: list[Scored], reason: str) -> Asking:
+        """The row speaks against the films of its ids. What does its title find?
+
+        Where title and year both do, it is unsure whatever is found. Where one of them does not, the id is believed
+        unless another film has the row's very name.
+        """
+        if row.wish is None:
+            return contradicted(UNNAMED, accused, (), reason)
+        first = accused[0]
+        mild = len(accused) == 1 and (first.strength >= NAME_NOT_DENIED or first.gap in (0, 1))
+        chosen = yield from self._by_title(row.wish, 1 if mild else MOST_SEARCHES)
+        if chosen is not None and chosen.film.id in {one.film.id for one in accused}:
+            return (yield from self._found(chosen))
+        if mild and chosen is None:
+            return (yield from self._found(replace(first, score=max(first.score, NAME_NOT_DENIED))))
+        ranked = rank(row.wish, self.films.values())
+        return contradicted(row.wish, accused, [chosen] if chosen is not None else ranked, reason)
+
+    # ── known by its title ──
+
+    def _by_title(self, wish: Wanted, most_searches: int) -> Generator[Request, Answer, Scored | None]:
+        """The one film that the title and year name; None where there is none, or several."""
         plan = searches(wish)
         search = next(plan)
         everywhere = False
-        for _ in range(MOST_SEARCHES):
+        for _ in range(most_searches):
             pages = yield from self._search(search)
             everywhere = everywhere or (search.year is None and (wish.year is not None or search.page >= pages))
             if (yield from self._settle(wish, everywhere=everywhere)):
@@ -173,13 +225,23 @@ class _Inquiry:
                 search = plan.send(pages)
             except StopIteration:
                 break
-        ranked = rank(wish, self.films.values())
         # With a year there is nothing more to be had; without one, unread pages may still hold the same name.
-        held = holders(wish, ranked, everywhere=everywhere or wish.year is not None)
-        chosen = believable(ranked, everywhere=everywhere) if not held else held[0] if len(held) == 1 else None
+        chosen = self._choose(wish, everywhere=everywhere, complete=everywhere or wish.year is not None)
         if chosen is None:
-            return _undecided(ranked)
-        return (yield from self._found(chosen.film.id, chosen.score))
+            return None
+        rivalling = rival(wish, rank(wish, self.films.values()), chosen)
+        if rivalling is None or rivalling.film.id in self.details or len(self.details) >= MOST_DETAILS:
+            return chosen
+        yield from self._check(rivalling.film)
+        tied = score(wish, self.films[rivalling.film.id])
+        return None if tied.same_name else chosen
+
+    def _choose(self, wish: Wanted, *, everywhere: bool, complete: bool) -> Scored | None:
+        ranked = rank(wish, self.films.values())
+        held = holders(wish, ranked, everywhere=complete)
+        if not held:
+            return believable(ranked, everywhere=everywhere)
+        return held[0] if len(held) == 1 else outvoting(held)
 
     def _settle(self, wish: Wanted, *, everywhere: bool) -> Generator[Request, Answer, list[Scored]]:
         """The films that hold the name, after checks of those that may: one, several (a tie) or none so far."""
@@ -189,9 +251,9 @@ class _Inquiry:
             if len(held) == 1:
                 return held
             # A tie can be broken only by a second name; its winner's details are then known already.
-            doubtful = (held if wish.other_names else []) if held else _worth_a_check(ranked, everywhere=everywhere)
+            doubtful = (held if wish.other_names else []) if held else worth_a_check(ranked, everywhere=everywhere)
             unchecked = [one for one in doubtful if one.film.id not in self.details]
-            if not unchecked or len(self.details) == MOST_DETAILS:
+            if not unchecked or len(self.details) >= MOST_DETAILS:
                 return held
             yield from self._check(unchecked[0].film)
 
@@ -199,7 +261,7 @@ class _Inquiry:
 
     def _search(self, search: Search) -> Generator[Request, Answer, int]:
         """Add the films of one page to what is known; returns the number of pages."""
-        answer = yield search_request(self.service, self.language, *search)
+        answer = yield search_request(self.service, self.language, *search, include_adult=self.include_adult)
         for film in _films(answer.data, "results"):
             self.films.setdefault(film.id, film)
         pages = answer.data.get("total_pages") if isinstance(answer.data, Mapping) else None
@@ -216,48 +278,18 @@ class _Inquiry:
 
     def _check(self, film: Film) -> Generator[Request, Answer, None]:
         """Learn a film's other names. Its year stays the search's: the list of films was ranked by it."""
-        data = yield from self._detail(film.id, _APPENDED_TO_CHECK)
-        more = film_of(data)
+        more = film_of((yield from self._detail(film.id, _APPENDED_TO_CHECK)))
         if more is not None:
-            self.films[film.id] = replace(film, titles=tuple(dict.fromkeys([*film.titles, *more.titles])))
+            others = dict.fromkeys([*more.titles, *more.other_titles])
+            self.films[film.id] = replace(film, other_titles=tuple(one for one in others if one not in film.titles))
 
-    def _found(self, film_id: int, score: float) -> Asking:
-        data = yield from self._detail(film_id)
-        return NotFound() if data is None else Found(movie_record(data), score)
+    def _found(self, chosen: Scored) -> Asking:
+        data = yield from self._detail(chosen.film.id)
+        if data is None:
+            return NotFound(reason=f"TMDB lists the film {chosen.film.id} and has no details of it")
+        return Found(movie_record(data), chosen.score)
 
 
 def _films(data: Any, results: str) -> list[Film]:
     listed = data.get(results) if isinstance(data, Mapping) else None
     return [film for film in map(film_of, listed if isinstance(listed, list) else ()) if film is not None]
-
-
-def _worth_a_check(ranked: list[Scored], *, everywhere: bool) -> list[Scored]:
-    """Those whose other names may be the one wanted, best first."""
-    near = [one for one in ranked if one.gap in ((0, 1, None) if everywhere else (0,))]
-    return near if len(near) <= FEW else [one for one in near if one.strength >= WORTH_A_CHECK]
-
-
-def _undecided(ranked: list[Scored]) -> NotFound | Unsure:
-    """Unsure where something may be it after all; what was looked at goes with either."""
-    candidates = tuple(
-        Candidate(
-            id=str(one.film.id),
-            title=one.film.title,
-            year="" if one.film.year is None else str(one.film.year),
-            score=one.score,
-            reason=one.reason,
-            link=f"https://www.themoviedb.org/movie/{one.film.id}",
-        )
-        for one in ranked[:MOST_CANDIDATES]
-        if one.score >= WORTH_SHOWING
-    )
-    if candidates and candidates[0].score >= UNDECIDED:
-        return Unsure(candidates, candidates[0].score)
-    return NotFound(candidates)
-
-
-def _whole(value: Any) -> int | None:
-    """An id or a year as an int, from an int or digits; None for anything else."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value.strip()):
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
