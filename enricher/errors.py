@@ -29,6 +29,11 @@ from typing import Any, Literal, get_args
 Cause = Literal["connection lost", "timeout", "too large", "certificate not trusted", "not allowed"]
 CAUSES: tuple[str, ...] = get_args(Cause)
 
+Reached = Literal["unsent", "sent", "answered"]
+"""How far an attempt got before it failed: nothing was sent; all or part of it may have been sent and no status line came
+back; a status line came back. A timeout before any status line counts as "sent": aiohttp does not say how far it got.
+"""
+
 
 class EnricherError(Exception):
     """The root: catch this to catch everything that this package raises on purpose."""
@@ -62,12 +67,16 @@ class TransportError(EnricherError):
     """One attempt brought no whole answer: raised by a transport, judged by the exchange.
 
     `cause` is coarse on purpose, so that requests and aiohttp tell the same story of the same failure.
-    `sent_at` and `failed_at` are seconds on the performer's monotonic clock.
+    `sent_at` and `failed_at` are seconds on the performer's monotonic clock. `reached` says how far the attempt got: it
+    decides whether the host counts as alive, and whether a POST may be sent again.
     """
 
-    def __init__(self, cause: Cause, *, sent_at: float = 0.0, failed_at: float = 0.0) -> None:
+    def __init__(
+        self, cause: Cause, *, sent_at: float = 0.0, failed_at: float = 0.0, reached: Reached = "sent"
+    ) -> None:
         super().__init__(cause)
         self.cause: Cause = cause
+        self.reached: Reached = reached
         self.sent_at = sent_at
         self.failed_at = failed_at
 

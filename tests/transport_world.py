@@ -406,6 +406,17 @@ BROKEN_STREAMS = {
     "silent in the middle": (CHUNKED + in_chunks(LINES), Talk.hang, LATE),
 }
 
+HOW_FAR = {
+    "reset at once": (Talk.reset, "sent"),
+    "closed at once": (Talk.close, "sent"),
+    "silent": (Talk.hang, "sent"),
+    "cut body": (saying(HEAD + b"Content-Length: 9\r\n\r\nx", then=Talk.reset), "answered"),
+    "silent body": (saying(HEAD + b"Content-Length: 9\r\n\r\nx", then=Talk.hang), "answered"),
+    "no gzip": (encoded("gzip", b"text"), "answered"),
+    "too large": (always(reply(NOISE * 2)), "answered"),
+}
+"""What a server does, and how far the attempt got (`TransportError.reached`)."""
+
 BOMBS = {
     "gzip": ("gzip", BOMB),
     "deflate": ("deflate", zlib.compress(bytes(100 * MOST_BYTES))),
@@ -468,6 +479,18 @@ class Promises:
     def test_nobody_at_the_door_is_a_lost_connection(self, wire):
         assert told(wire, get(f"http://127.0.0.1:{closed_port()}")) == LOST
 
+    @pytest.mark.parametrize(("answer", "reached"), HOW_FAR.values(), ids=HOW_FAR)
+    def test_a_failed_attempt_says_whether_the_request_left_and_whether_a_status_line_came(self, answer, reached, wire):
+        with Server(answer) as server, pytest.raises(TransportError) as failed:
+            wire.send(get(server.url, timeout_s=SHORT_S))
+        assert failed.value.reached == reached
+
+    @pytest.mark.parametrize("request_", [get(f"http://127.0.0.1:{closed_port()}"), get("http://nobody.invalid")])
+    def test_what_found_no_connection_was_not_sent(self, request_, wire):
+        with pytest.raises(TransportError) as failed:
+            wire.send(request_)
+        assert failed.value.reached == "unsent"
+
     def test_a_handshake_that_never_ends_is_a_timeout(self, wire):
         with socket.create_server(("127.0.0.1", 0)) as listener:  # it takes the connection, and says nothing
             assert told(wire, get(f"https://127.0.0.1:{listener.getsockname()[1]}", timeout_s=SHORT_S)) == LATE
@@ -512,6 +535,12 @@ class Promises:
     def test_a_header_s_value_is_read_as_utf_8_where_it_is_that_and_else_letter_for_byte(self, wire, raw, meant):
         with Server(always(HEAD + b"Location: " + raw + b"\r\nContent-Length: 0\r\n\r\n")) as server:
             assert wire.send(get(server.url)).headers["location"] == meant
+
+    def test_two_lines_about_a_quota_are_one_value(self, wire):
+        lines = b"Retry-After: 3\r\nX-RateLimit-Reset: 4\r\nretry-after: 120\r\nETag: a\r\nETag: b\r\n"
+        with Server(always(HEAD + lines + b"Content-Length: 0\r\n\r\n")) as server:
+            headers = wire.send(get(server.url)).headers
+        assert (headers["retry-after"], headers["x-ratelimit-reset"], headers["etag"]) == ("3, 120", "4", "b")
 
     @pytest.mark.parametrize(("most_bytes", "gives"), [(9, LARGE), (10, (200, b"0123456789")), (MOST_BYTES * 2, LARGE)])
     def test_a_request_allows_less_than_its_service_and_never_more(self, wire, most_bytes, gives):

@@ -35,13 +35,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Timeout
 
-from ..errors import Cause, TransportError
+from ..errors import Cause, Reached, TransportError
 from ..model import NOTHING, Reach, Request, Response, Service
 from .guard import admit, judged, number_of
 from .translate import (
     Observer,
     Route,
     address,
+    header_map,
     headers_of,
     is_distrust,
     is_https,
@@ -70,7 +71,7 @@ Resolve = Callable[..., Any]
 class _Flight:
     """One request on its way."""
 
-    __slots__ = ("connection", "cut", "deadline", "run", "sock")
+    __slots__ = ("connection", "cut", "deadline", "reached", "run", "sock")
 
     def __init__(self, deadline: float, run: object) -> None:
         self.deadline = deadline
@@ -78,6 +79,7 @@ class _Flight:
         self.connection: Any = None
         self.sock: Any = None  # kept apart: a connection lets go of its socket before a body that ends with it is read
         self.cut = False
+        self.reached: Reached = "unsent"
 
     def connecting(self, sock: Any) -> None:
         """Its connection is being made. A handshake takes the socket away until it is done, so this keeps another end."""
@@ -120,10 +122,12 @@ class _Watched:
         return sock
 
     def connect(self) -> None:
+        flight: _Flight | None = getattr(_here, "flight", None)
         try:
             super().connect()  # type: ignore[misc]  # see above
+            if flight is not None:
+                flight.reached = "sent"
         finally:
-            flight: _Flight | None = getattr(_here, "flight", None)
             if flight is not None:
                 flight.connected()
 
@@ -131,6 +135,8 @@ class _Watched:
         flight: _Flight | None = getattr(_here, "flight", None)
         if flight is not None:
             flight.connection = self
+            if self.sock is not None:  # type: ignore[attr-defined]  # see above; connected already, or reused
+                flight.reached = "sent"
         super().request(*args, **kwargs)  # type: ignore[misc]  # see above
         if flight is not None:
             flight.left()
@@ -352,12 +358,18 @@ def cause_of(error: BaseException) -> Cause:
     return "connection lost"
 
 
+def _failure(cause: Cause, sent_at: float, failed_at: float, reached: Reached) -> TransportError:
+    if cause == "timeout" and reached == "unsent":
+        reached = "sent"  # as `Reached` has it
+    return TransportError(cause, sent_at=sent_at, failed_at=failed_at, reached=reached)
+
+
 def _headers_in(raw: Any) -> dict[str, str]:
     """An answer's headers, their names in lower case. http.client has made a letter of each byte."""
-    return {
-        name.lower(): value if value.isascii() else value_of(value.encode("latin-1"))
+    return header_map(
+        (name.lower(), value if value.isascii() else value_of(value.encode("latin-1")))
         for name, value in raw.headers.items()
-    }
+    )
 
 
 def _may_be_proxied(service: Service) -> bool:
@@ -457,7 +469,7 @@ class PooledTransport:
         slot = self._slots.get()
         try:
             if self._closed.is_set():  # it was closed while this one waited for its turn
-                raise TransportError("connection lost", sent_at=(now := self._clock()), failed_at=now)
+                raise _failure("connection lost", now := self._clock(), now, "unsent")
             return self._send(request, run)
         finally:
             self._slots.put(slot)
@@ -474,7 +486,7 @@ class PooledTransport:
                 admit(prepared.url, service.reach)
             headers: Any = way.headers if request.headers is NOTHING else headers_of(request, way.route)
         except (OSError, ValueError) as error:
-            raise TransportError(cause_of(error), sent_at=sent_at, failed_at=self._clock()) from None
+            raise _failure(cause_of(error), sent_at, self._clock(), "unsent") from None
         prepared.headers = headers
         if request.body:
             prepared.body = request.body
@@ -489,6 +501,7 @@ class PooledTransport:
                 prepared, stream=True, timeout=way.timeout, verify=way.verify, proxies=way.proxies
             )
             raw = response.raw
+            flight.reached = "answered"
             body = None
             first_byte_at = None
             try:
@@ -503,18 +516,18 @@ class PooledTransport:
                     raw.close()
                     raw.release_conn()  # closed, but its place in the pool must be given back
             if body is None:
-                raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
+                raise _failure("too large", sent_at, self._clock(), "answered")
             if flight.cut:  # what was read before the cut may look whole where no length was declared
-                raise TransportError("timeout", sent_at=sent_at, failed_at=self._clock())
+                raise _failure("timeout", sent_at, self._clock(), "answered")
         except _FAILURES as error:
             cause: Cause = "timeout" if flight.cut else cause_of(error)
-            raise TransportError(cause, sent_at=sent_at, failed_at=self._clock()) from None
+            raise _failure(cause, sent_at, self._clock(), flight.reached) from None
         finally:
             del self._flights[number]
             flight.connection = flight.sock = _here.flight = None  # what it used may be another's from now on
         headers_in = _headers_in(raw)
         if may_be_cut_off(raw.status, headers_in, body):
-            raise TransportError("connection lost", sent_at=sent_at, failed_at=self._clock())
+            raise _failure("connection lost", sent_at, self._clock(), "answered")
         return Response(raw.status, headers_in, body, sent_at, self._clock(), self._wall(), first_byte_at)
 
     def _in_pieces(self, request: Request, raw: Any) -> tuple[bytes | None, float | None]:

@@ -24,13 +24,14 @@ import requests
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from ..errors import Cause, TransportError
+from ..errors import Cause, Reached, TransportError
 from ..model import NOTHING, Reach, Request, Response, Service
 from .guard import admit, judged
 from .translate import (
     Observer,
     Route,
     address,
+    header_map,
     headers_of,
     is_distrust,
     is_https,
@@ -66,6 +67,9 @@ class _Way:
 
 _FAILURES = (TimeoutError, aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError, ValueError)
 
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
+"""Failures before the request could leave. (`ClientProxyConnectionError` is one of the first kind.)"""
+
 
 def cause_of(error: BaseException) -> Cause:
     """What an exception of aiohttp means, in our words."""
@@ -80,10 +84,10 @@ def cause_of(error: BaseException) -> Cause:
 
 def _headers_in(response: aiohttp.ClientResponse) -> dict[str, str]:
     """An answer's headers, their names in lower case. aiohttp has read what is no UTF-8 as surrogates."""
-    return {
-        name.lower(): value if value.isascii() else value_of(value.encode("utf-8", "surrogateescape"))
+    return header_map(
+        (name.lower(), value if value.isascii() else value_of(value.encode("utf-8", "surrogateescape")))
         for name, value in response.headers.items()
-    }
+    )
 
 
 def _proxy(service: Service) -> str | None:
@@ -215,12 +219,18 @@ class StreamingTransport:
         """
         async with self._free:
             if self._closed:  # it was closed while this one waited for its turn
-                raise TransportError("connection lost", sent_at=(now := self._clock()), failed_at=now)
+                now = self._clock()
+                raise TransportError("connection lost", sent_at=now, failed_at=now, reached="unsent")
             return await self._send(request)
 
     async def _send(self, request: Request) -> Response:
         service = request.service
         sent_at = self._clock()
+        reached: Reached = "unsent"
+
+        def failure(cause: Cause) -> TransportError:
+            return TransportError(cause, sent_at=sent_at, failed_at=self._clock(), reached=reached)
+
         try:
             way = self._way(service)
             url = address(request, way.route)
@@ -229,6 +239,7 @@ class StreamingTransport:
             else:
                 admit(url, service.reach)
                 session = self._open_guarded(service.reach)
+            reached = "sent"
             async with session.request(
                 request.method,
                 URL(url, encoded=True),
@@ -239,17 +250,18 @@ class StreamingTransport:
                 ssl=self._trust(way.bundle, url),
                 timeout=way.timeout,
             ) as response:
+                reached = "answered"
                 status = response.status
                 headers = _headers_in(response)
                 if len(response.headers) > MOST_HEADERS:
-                    raise TransportError("connection lost", sent_at=sent_at, failed_at=self._clock())
+                    raise failure("connection lost")
                 packed = "content-encoding" in headers
                 unpacking = unpacking_of(",".join(response.headers.getall("content-encoding"))) if packed else None
                 most_bytes = most_bytes_of(request)
                 length = None if packed or request.stream else response.content_length
                 if length is not None and length > most_bytes and status not in BODILESS:
                     response.close()
-                    raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
+                    raise failure("too large")
                 pieces = io.BytesIO()  # it gives its contents away without a copy
                 size = 0
                 first_byte_at = None
@@ -258,7 +270,7 @@ class StreamingTransport:
                         size += len(piece)
                         if size > most_bytes:
                             response.close()
-                            raise TransportError("too large", sent_at=sent_at, failed_at=self._clock())
+                            raise failure("too large")
                         pieces.write(piece)
                         if request.stream:
                             if first_byte_at is None:
@@ -268,10 +280,12 @@ class StreamingTransport:
                 if unpacking is not None:
                     unpacking.finish()
         except _FAILURES as error:
-            raise TransportError(cause_of(error), sent_at=sent_at, failed_at=self._clock()) from None
+            if isinstance(error, _NOT_CONNECTED):
+                reached = "unsent"
+            raise failure(cause_of(error)) from None
         body = pieces.getvalue()
         if may_be_cut_off(status, headers, body):
-            raise TransportError("connection lost", sent_at=sent_at, failed_at=self._clock())
+            raise failure("connection lost")
         return Response(status, headers, body, sent_at, self._clock(), self._wall(), first_byte_at)
 
     async def close(self) -> None:

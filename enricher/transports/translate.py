@@ -13,7 +13,7 @@ import os
 import re
 import ssl
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -122,6 +122,20 @@ def value_of(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+_ADDED_UP = ("retry-after", "ratelimit", "x-ratelimit", "x-rate-limit", "anthropic-ratelimit")
+
+
+def header_map(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Header lines by name, which is in lower case already. Of several lines of one name the last holds; those about a
+    quota are joined by ", ", because the longest wait that any of them names holds.
+    """
+    headers: dict[str, str] = {}
+    for name, value in lines:
+        before = headers.get(name)
+        headers[name] = f"{before}, {value}" if before and name.startswith(_ADDED_UP) else value
+    return headers
 
 
 def may_be_cut_off(status: int, headers: Mapping[str, str], body: bytes) -> bool:
