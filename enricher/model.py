@@ -203,7 +203,8 @@ class Service:
     `place_key(key)` says where a key goes; None: the service takes none.
     `classify(request, response, data)` judges an answer by what this API means by it; None leaves it to the general
     rules (2xx is accepted; 408, 425, 429, 500, 502, 503, 504 are asked again; 401 refuses the key where one is sent;
-    the rest is refused). `data` is the parsed JSON body, or None where the body is no JSON.
+    the rest is refused). `data` is the parsed JSON body, None for `null`, an empty 204 and an error that is no JSON; a
+    success that is no JSON does not reach it.
     `lifetimes` is by kind of answer (`Request.kind`); a kind that is not listed is not remembered.
     `keep_headers` are the headers (in lower case) that travel with an answer and are remembered with it.
     With `per_host` the service is the open web: `base_url` is "" and a request's path its whole address.
@@ -241,7 +242,8 @@ class Request:
 
     `path` begins with "/". Values of `params` are text, numbers or dates; a list repeats its parameter, and None leaves it
     out. Anything else fails the request before it leaves, with the name of what can't be sent (sendable.py).
-    `expects` "json" has the body parsed (a body that does not parse is asked for again), "bytes" leaves it alone.
+    `expects` "json" has the body parsed, in the charset that it is declared in: one that is cut or garbled is asked for
+    again, an empty one and a page are refused. "bytes" leaves it alone.
     `max_bytes` bounds the decoded body, where it is not as much as the service allows.
     `known_as` is what the answer is remembered by, where it is not by what was sent.
     `tokens` are reserved of the service's token windows, `spacing_s` lies between two requests to one host at least.

@@ -224,7 +224,8 @@ def test_a_flow_that_is_closed_asks_for_nothing_more():
     ("answer", "health", "pause_s", "reason"),
     [
         (answered(200), Health.ALIVE, 0.0, ""),
-        (answered(200, body=b"<html>"), Health.ALIVE, 0.0, "not JSON"),
+        (answered(200, body=b'{"cut'), Health.ALIVE, 0.0, "not JSON"),
+        (answered(200, body=b"<html>"), Health.ALIVE, 0.0, "HTML or XML, not JSON"),
         (answered(404), Health.ALIVE, 0.0, "HTTP 404"),
         (answered(408), Health.ALIVE, 0.0, "HTTP 408"),
         (answered(401), Health.ALIVE, 0.0, "HTTP 401"),
@@ -271,7 +272,7 @@ def test_a_report_carries_its_ticket_and_its_times():
 # ── again ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("answer", [answered(500), answered(200, body=b"<html>"), lost(), TransportError("timeout")])
+@pytest.mark.parametrize("answer", [answered(500), answered(200, body=b'{"cut'), lost(), TransportError("timeout")])
 def test_every_attempt_takes_a_permit_and_reports(answer):
     outcome, played = play_one(asking(get("/x")), world_of(answer, answer, answered()))
     assert names(played.effects) == [*ATTEMPT, "Wait", *ATTEMPT, "Wait", *ATTEMPT]
@@ -679,6 +680,7 @@ scripts = st.lists(
             answered(429, retry_after="1"),
             answered(500),
             answered(503, retry_after="2"),
+            answered(200, body=b'{"cut'),
             answered(200, body=b"<html>"),
             *[TransportError(cause) for cause in CAUSES],
         ]
@@ -769,3 +771,27 @@ def test_two_requests_have_one_key_only_if_they_ask_the_same(one, other):
 def test_a_memory_is_fresh(missing, age_s, fresh):
     """The last two: a clock that was set back makes nothing stale."""
     assert is_fresh(remembered(missing=missing), age_s, Lifetime(found_s=100.0, missing_s=10.0)) == fresh
+
+
+@pytest.mark.parametrize("answer", [answered(200, body=b"null"), answered(204, body=b"")])
+def test_an_answer_of_nothing_reaches_the_recipe_and_is_remembered_as_nothing(answer):
+    def recipe(item):
+        found = yield detail()
+        return {"status": found.status, "data": found.data}
+
+    outcome, _ = play_one(recipe, world_of(answer))
+    assert outcome.record == {"status": answer.status, "data": None}
+    again, played = play_one(recipe, world_of(answered(500)), recall=lambda _key: (outcome.learnt[0].remembered, 0.0))
+    assert (again.record, played.requests) == (outcome.record, 0)
+
+
+def test_an_answer_in_another_charset_is_remembered_in_utf_8():
+    latin = answered(200, body='{"t": "Café"}'.encode("latin-1"), content_type="application/json; charset=latin1")
+
+    def recipe(item):
+        found = yield detail()
+        return found.data
+
+    outcome, _ = play_one(recipe, world_of(latin))
+    assert outcome.record == {"t": "Café"}
+    assert outcome.learnt[0].remembered.body == '{"t": "Café"}'.encode()

@@ -8,7 +8,8 @@ from core_world import FILMS, answered, body_of, get
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enricher.core.retry import Backoff, judge, judge_error, parse_json, retry_after_s
+from enricher.core.bodies import NOT_JSON, in_utf_8, parse_json
+from enricher.core.retry import Backoff, judge, judge_error, retry_after_s
 from enricher.errors import CAUSES, TransportError
 from enricher.model import Accept, Refuse, RefuseKey, Response, Retry, Service
 
@@ -35,10 +36,16 @@ backoffs = st.builds(
         (answered(203), Accept()),
         (answered(200, body=b"[]"), Accept()),
         (answered(200, body=b"0"), Accept()),
-        (answered(200, body=b"<html>busy</html>"), Retry("not JSON")),
+        (answered(200, body=b"<html>busy</html>"), Refuse("HTML or XML, not JSON")),
+        (answered(200, body=b"\xef\xbb\xbf\r\n<!DOCTYPE html>"), Refuse("HTML or XML, not JSON")),
+        (answered(200, body=b"Try again"), Retry("not JSON")),
         (answered(200, body=b'{"cut": '), Retry("not JSON")),
-        (answered(200, body=b""), Retry("not JSON")),
-        (answered(200, body=b"null"), Retry("not JSON")),
+        (answered(200, body=b""), Refuse("an empty body, not JSON")),
+        (answered(200, body=b" \r\n"), Refuse("an empty body, not JSON")),
+        (answered(200, body=b"null"), Accept()),
+        (answered(204, body=b""), Accept()),
+        (answered(205, body=b""), Accept()),
+        (answered(204, body=b"Try again"), Retry("not JSON")),
         (answered(200, body=b"\xff\xfe\xfa"), Retry("not JSON")),
         (answered(408), Retry("HTTP 408")),
         (answered(425), Retry("HTTP 425")),
@@ -89,12 +96,42 @@ def test_a_401_of_a_service_without_a_key_is_this_requests_own_affair():
 def test_a_body_that_is_nested_too_deep_is_no_json():
     """A stranger's body may not crash the interpreter, nor the job."""
     for deep in (b"[" * 200_000, b'{"a":' * 200_000, b"[" * 200_000 + b"]" * 200_000):
-        assert parse_json(deep) is None
+        assert parse_json(deep) is NOT_JSON
     assert judge(get("/movie/1"), answered(200, body=b"[" * 200_000))[0] == Retry("not JSON")
 
 
 def test_a_number_with_too_many_digits_is_no_json():
-    assert parse_json(b"9" * 5_000) is None
+    assert parse_json(b"9" * 5_000) is NOT_JSON
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "data"),
+    [
+        ('{"t": "Café"}'.encode("latin-1"), "application/json; charset=ISO-8859-1", "Café"),
+        ('{"t": "Café"}'.encode(), "application/json; charset=ISO-8859-1", "Café"),
+        ('{"t": "“Café”"}'.encode("cp1252"), 'application/json;charset="windows-1252"', "“Café”"),
+        ('{"t": "Сталкер"}'.encode("cp1251"), "text/json; charset = Windows-1251", "Сталкер"),
+        ('{"t": "一"}'.encode("gbk"), "application/json; charset=gbk", "一"),
+        ('{"t": "七人の侍"}'.encode("shift_jis"), "application/json; charset=Shift_JIS", "七人の侍"),
+        ('{"t": "七人の侍"}'.encode("iso-2022-jp"), "application/json; charset=iso-2022-jp", "七人の侍"),
+        ('{"t": "ü"}'.encode("utf-16"), "application/json; charset=utf-16", "ü"),
+        ('{"t": "ü"}'.encode("utf-16-le"), "application/json", "ü"),
+        ('{"t": "ü"}'.encode("utf-8-sig"), "application/json", "ü"),
+        ('{"t": "ü"}'.encode("utf-8-sig"), "application/json; charset=utf-8", "ü"),
+        (b'{"t": "plain"}', "application/json; charset=punycode", "plain"),
+        (b'{"t": "plain"}', "application/json; charset=nobody-knows-this", "plain"),
+        (b'{"t": "plain"}', "application/json; charset=utf-16", "plain"),
+    ],
+)
+def test_json_is_read_in_the_charset_that_it_is_declared_in_and_is_utf_8_from_then_on(body, kind, data):
+    """What is remembered has no header that says what it was."""
+    response = in_utf_8(answered(200, body=body, content_type=kind))
+    assert judge(get("/movie/1"), response) == (Accept(), {"t": data})
+    assert parse_json(response.body) == {"t": data}
+
+
+def test_an_answer_to_head_has_no_body_to_be_json():
+    assert judge(get("/movie/1", method="HEAD"), answered(200, body=b"")) == (Accept(), None)
 
 
 @given(st.binary(max_size=40))
@@ -134,8 +171,15 @@ def test_where_the_service_has_no_word_the_general_rules_hold(status):
 def test_the_service_is_not_asked_about_a_success_that_is_no_json():
     """Its word would be about data that is not there."""
     service, seen = classifying(Accept())
-    assert judge(get("/x", service=service), answered(200, body=b"<html>"))[0] == Retry("not JSON")
+    assert judge(get("/x", service=service), answered(200, body=b"{"))[0] == Retry("not JSON")
     assert seen == []
+
+
+@pytest.mark.parametrize("response", [answered(200, body=b"null"), answered(204, body=b"")])
+def test_the_service_is_asked_about_nothing_that_is_an_answer(response):
+    service, seen = classifying(Accept(missing=True))
+    assert judge(get("/x", service=service), response) == (Accept(missing=True), None)
+    assert seen == [("/x", response.status, None)]
 
 
 def test_the_service_is_asked_about_a_failure_that_is_no_json_and_about_bytes():

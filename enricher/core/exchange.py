@@ -54,10 +54,11 @@ from ..model import (
     Usage,
 )
 from ..sendable import Unsendable, sendable
+from .bodies import NOT_JSON, in_utf_8, parse_json
 from .effects import Bill, Book, Known, Lead, Permit, Recall, Report, Send, Settle, Steps, Wait
 from .freshness import conditional, key_of
 from .gate import Health, Ticket
-from .retry import Backoff, judge, judge_error, parse_json
+from .retry import Backoff, judge, judge_error
 
 T = TypeVar("T")
 
@@ -132,6 +133,7 @@ def exchange(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
 def _answer(request: Request, remembered: Remembered) -> Answer:
     """A memory as the answer that it was."""
     data = parse_json(remembered.body) if request.expects == "json" else None
+    data = None if data is NOT_JSON else data
     return Answer(remembered.status, data, remembered.body, remembered.missing, remembered.headers)
 
 
@@ -164,6 +166,8 @@ def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | N
         unchanged: Answer | None = None
         try:
             response = yield Send(asked)
+            if request.expects == "json":
+                response = in_utf_8(response)
         except TransportError as error:
             verdict, data, sent_at, done_at = judge_error(error), None, error.sent_at, error.failed_at
             health = Health.NO_NEWS if isinstance(verdict, Refuse) else Health.FAILING

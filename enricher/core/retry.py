@@ -8,7 +8,6 @@ service asked for. Jitter only lengthens what a service asked for.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from ..errors import TransportError
 from ..model import Accept, Refuse, RefuseKey, Request, Response, Retry, Verdict
+from .bodies import NOT_JSON, has_no_body, instead_of_json, parse_json
 from .freshness import http_date_s
 
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -23,10 +23,7 @@ TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
 
-_decode_from_start = json.JSONDecoder().raw_decode
-
 ACCEPTED = Accept()
-NOT_JSON = Retry("not JSON")
 
 
 def retry_after_s(response: Response) -> float | None:
@@ -47,35 +44,22 @@ def retry_after_s(response: Response) -> float | None:
     return max(0.0, until - (response.wall_at if here is None else here))
 
 
-def parse_json(body: bytes) -> Any:
-    """The parsed body; None where it is no JSON. (A body of `null` is no answer either.)
-
-    Bodies nested deeper than the interpreter's stack are no JSON that anybody meant.
-    """
-    try:
-        text = body.decode()
-        data, end = _decode_from_start(text)
-        if end == len(text):
-            return data
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return json.loads(body)  # blanks around it, another Unicode: which, costs as much to find out as to decode
-    except (ValueError, RecursionError):
-        return None
-
-
 def judge(request: Request, response: Response) -> tuple[Verdict, Any]:
     """The verdict on a response, and its parsed data (None where it has none, or none was expected)."""
     status = response.status
     data = parse_json(response.body) if request.expects == "json" else None
+    unread: Verdict | None = None
+    if data is NOT_JSON:
+        data = None
+        if 200 <= status < 300 and not has_no_body(request, response):
+            unread = instead_of_json(response.body)
     classify = request.service.classify
-    if classify is not None and not (data is None and 200 <= status < 300 and request.expects == "json"):
+    if classify is not None and unread is None:
         verdict = classify(request, response, data)
         if verdict is not None:
             return verdict, data
     if 200 <= status < 300:
-        return (NOT_JSON if data is None and request.expects == "json" else ACCEPTED), data
+        return unread or ACCEPTED, data
     if status in TRANSIENT:
         after_s = retry_after_s(response)
         pause = status == 429 or (status == 503 and after_s is not None)
