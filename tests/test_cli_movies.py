@@ -184,6 +184,62 @@ def test_an_export_s_archive_becomes_one_row_a_film(cli, own_folder):
     assert column(rows, "tmdb_id") == ["1398", "841"]
 
 
+OPEN = [
+    ("?", "", "tt0903747", "a series, not a film"),
+    ("The Film That Nobody Made", "2020", "", "no film of this name near 2020"),
+    ("Black Box", "", "", "2 films of this name; the row has no year"),
+    ("Die Jagd", "2012", "", "2 films of this name near 2012"),
+    (
+        "Heat",
+        "1995",
+        "tt0133093",
+        "the id is another film's: it is that of The Matrix (1999), and the row says Heat (1995)",
+    ),
+    ("", "", "tt8888888", "TMDB knows no such id (tt8888888)"),
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_row_that_is_not_enriched_says_why_in_every_export_the_review_and_the_summary(cli, own_folder, mode):
+    known = write_list(own_folder / "known.csv", [row[:3] for row in OPEN], ("Name", "Year", "imdb_id"))
+    words = ("movies", known, "--mode", mode, "--review", own_folder / "review.csv")
+    ended = cli(*words)
+    reasons = [row[3] for row in OPEN]
+    assert column(rows_of(ended.out), "error") == reasons
+    assert " 1 unsure: … films of this name near …" in ended.err
+    lines = rows_of((own_folder / "review.csv").read_text())
+    assert list(dict.fromkeys(column(lines, "error"))) == reasons
+    kept = json.loads(cli(*words, "--json").out)["reasons"]  # from the database: nothing is asked again
+    assert {"status": "not_found", "reason": "a series, not a film", "rows": 1} in kept
+    for suffix in ("json", "jsonl", "md"):
+        out = own_folder / f"films.{suffix}"
+        cli(*words, "--out", out)
+        assert all(json.dumps(reason)[1:-1] in out.read_text() for reason in reasons)
+
+
+def test_a_reason_goes_with_a_person_s_choice_and_a_row_of_its_own_says_another(cli, own_folder):
+    known = write_list(own_folder / "known.csv", [OPEN[1][:2]])
+    review = own_folder / "review.csv"
+    cli("movies", known, "--review", review)
+    review.write_text(review.read_text().replace("\n,The Film", "\nnone,The Film"))
+    assert column(cli.table("movies", known, "--decisions", review), "error") == [
+        "a person decided that TMDB has no such film"
+    ]
+
+
+def test_a_dead_id_leads_to_the_title_and_spoils_no_other_row(cli, own_folder):
+    header = ("Title", "Year", "imdb_id", "tmdb_id")
+    rows = [("The Matrix", "1999", "tt0133093", "31014900"), ("The Matrix", "1999", "tt0133093", "")]
+    known = write_list(own_folder / "known.csv", [*rows, ("The Matrix", "1999", "tt9999999", "310149")], header)
+    assert column(cli.table("movies", known), "enriched_tmdb_id") == ["603"] * 3
+
+
+def test_films_for_adults_are_found_only_with_the_flag_which_makes_another_job_of_it(cli, own_folder):
+    known = write_list(own_folder / "known.csv", [("Deep Velvet Night", "1972")])
+    statuses = [column(cli.table("movies", known, *flag), "status") for flag in ((), ("--include-adult",), ())]
+    assert statuses == [["not_found"], ["enriched"], ["not_found"]]
+
+
 def test_ids_in_the_list_spare_the_search(cli, own_folder):
     header = ("Name", "imdb_id", "tmdb_id")
     known = write_list(own_folder / "known.csv", [("?", "tt0133093", ""), ("?", "", "841")], header)

@@ -72,6 +72,7 @@ def test_each_candidate_has_a_line_that_a_person_can_judge(review):
         "item": "House",
         "year": "1977",
         "status": "unsure",
+        "error": "",
         "rows": "3",
         "id": "1",
         "candidate": "House",
@@ -82,7 +83,7 @@ def test_each_candidate_has_a_line_that_a_person_can_judge(review):
         "key": "film:house|1977",
     }
     assert (second["id"], second["key"]) == ("2", first["key"])
-    assert (bare["id"], bare["reason"], bare["status"]) == ("", "why", "not_found")
+    assert (bare["id"], bare["error"], bare["status"]) == ("", "why", "not_found")
 
 
 def test_no_cell_is_a_formula(review):

@@ -336,7 +336,7 @@ def test_a_row_that_contradicts_its_id_is_unsure_with_both_films_to_choose_from(
 
 def test_the_reason_of_a_contradiction_names_what_the_row_says_and_what_the_id_is():
     conclusion = _asked_of(WORLD, title="Heat", year=1995, tmdb_id=31014900, imdb_id="tt0133093")[0]
-    told = "the row's id is that of The Matrix (1999), and the row says Heat (1995)"
+    told = "the id is another film's: it is that of The Matrix (1999), and the row says Heat (1995)"
     assert conclusion.reason == f"TMDB knows no such id (31014900); {told}"
 
 

@@ -306,7 +306,7 @@ def enrich_articles(settings: ArticleSettings, names: Sequence[str], wish: Wish,
     from ..store import Store
     from .reporting import check_report, cost_facts, write_report
     from .running import check_destinations, engine_of, exit_code, set_up_logging, tell_skipped, watch_run, write_table
-    from .watching import console, summary, summary_table
+    from .watching import print_summary, summary
 
     set_up_logging(settings.log_level, wish.verbose)
     _have_memory_given_back()
@@ -351,12 +351,13 @@ def enrich_articles(settings: ArticleSettings, names: Sequence[str], wish: Wish,
             write_table(store, job, pipeline, wish.out, settings.spreadsheet_safe, to_stdout=False)
         elif wish.report is None and not wish.as_json:
             write_table(store, job, pipeline, None, settings.spreadsheet_safe, to_stdout=True)
-        facts = summary(tally, store.counts(job.id), rate_text(pipeline.services[0].windows))
+        rate = rate_text(pipeline.services[0].windows)
+        facts = summary(tally, store.counts(job.id), rate, store.reasons(job.id))
         facts |= cost_facts(store, job)
         if wish.as_json:
             click.echo(json.dumps({"job": job.id, **facts}, ensure_ascii=False, indent=2))
         elif wish.progress:
-            console().print(summary_table(facts, NOUN))
+            print_summary(facts, NOUN)
         if ended is not None:
             click.echo(f"enricher: {ended}; the same command goes on where it stopped", err=True)
         return exit_code(facts["rows_by_status"])

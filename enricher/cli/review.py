@@ -6,7 +6,8 @@ One line a candidate, the items in input order; an item without candidates has o
     603          the one with this id (as in a link of the service); tt0133093 an IMDb id; a link that ends in either
     none         there is no such thing: not found, and not asked for again
 
-and leaves the rest alone. `key` tells which item a line is about; the other columns are for the eye.
+and leaves the rest alone. `key` tells which item a line is about; the other columns are for the eye: `error` says why the
+item is open, `reason` why a candidate scores as it does.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ COLUMNS = (
     "item",
     "year",
     "status",
+    "error",
     "rows",
     "id",
     "candidate",
@@ -87,12 +89,13 @@ def check_choices(path: Path, given: Collection[Decision]) -> None:
 
 def _lines(one: Unresolved) -> Iterator[list[str]]:
     fields = one.item.fields
-    about = [str(fields.get("title") or one.item.key), str(fields.get("year") or ""), one.status, str(one.rows)]
+    named, year = str(fields.get("title") or one.item.key), str(fields.get("year") or "")
+    about = [named, year, one.status, one.error or "", str(one.rows)]
     for each in one.candidates:
         found = [each.id, each.title, each.year, f"{each.score:.1f}", each.reason, each.link]
         yield ["", *map(spreadsheet_cell, [*about, *found, one.item.key])]
     if not one.candidates:
-        yield ["", *map(spreadsheet_cell, [*about, "", "", "", "", one.error or "", "", one.item.key])]
+        yield ["", *map(spreadsheet_cell, [*about, "", "", "", "", "", "", one.item.key])]
 
 
 def read_decisions(path: Path) -> list[Decision]:

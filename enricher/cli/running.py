@@ -26,7 +26,7 @@ from ..model import Job, Pipeline, Request
 from ..modes.performer import Attempt, Stop
 from ..store import Store
 from .review import Decision, check_choices, write_review
-from .watching import Watch, console, summary, summary_table
+from .watching import Watch, console, print_summary, summary
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -149,11 +149,12 @@ def run_job(
             count = write_review(wish.review, store.unresolved(job.id))
             click.echo(f"{wish.review}: {count:,} {wish.noun} to look at; decide there, then --decisions", err=True)
         write_table(store, job, pipeline, wish.out, settings.spreadsheet_safe, to_stdout=not wish.as_json)
-        facts = summary(tally, store.counts(job.id), rate_text(pipeline.services[0].windows))
+        rate = rate_text(pipeline.services[0].windows)
+        facts = summary(tally, store.counts(job.id), rate, store.reasons(job.id))
         if wish.as_json:
             click.echo(json.dumps({"job": job.id, **facts}, ensure_ascii=False, indent=2))
         elif wish.progress:
-            console().print(summary_table(facts, wish.noun))
+            print_summary(facts, wish.noun)
         if down is not None:
             click.echo(f"enricher: {down}; the same command goes on where it stopped", err=True)
         open_rows = facts["rows_by_status"]

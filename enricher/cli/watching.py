@@ -7,9 +7,11 @@ waits when it waits.
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +28,12 @@ from ..model import Counts
 PLAIN_EVERY_S = 5.0
 WORTH_SAYING_S = 1.0
 """A wait shorter than this is the quota at work, seconds."""
+
+MOST_REASONS = 10
+"""Kinds of reasons that a summary lists; the table has them all."""
+
+_DETAILS = re.compile(r"[;:] | \(")
+_DIGITS = re.compile(r"\d+")
 
 
 def console() -> Console:
@@ -121,7 +129,24 @@ class Watch:
             self._live.stop()
 
 
-def summary(tally: Tally, counts: Counts, windows: str) -> dict[str, Any]:
+def counted_reasons(reasons: Iterable[tuple[str, str, int]]) -> list[dict[str, Any]]:
+    """Why rows are not enriched, by the kind of reason, the most frequent first; at most `MOST_REASONS`.
+
+    A reason's kind is what comes before its details, with its numbers left out.
+
+    >>> counted_reasons([("unsure", "2 films of this name near 1988", 1), ("unsure", "3 films of this name near 1999", 1)])
+    [{'status': 'unsure', 'reason': '… films of this name near …', 'rows': 2}]
+    """
+    counted: Counter[tuple[str, str]] = Counter()
+    for status, reason, rows in reasons:
+        counted[status, _DIGITS.sub("…", _DETAILS.split(reason, maxsplit=1)[0].strip())] += rows
+    return [
+        {"status": status, "reason": reason, "rows": rows}
+        for (status, reason), rows in counted.most_common(MOST_REASONS)
+    ]
+
+
+def summary(tally: Tally, counts: Counts, windows: str, reasons: Iterable[tuple[str, str, int]] = ()) -> dict[str, Any]:
     """What `--json` prints: counts of rows and items, and what this run cost (seconds; requests a second)."""
     elapsed_s = tally.elapsed_s
     return {
@@ -129,6 +154,7 @@ def summary(tally: Tally, counts: Counts, windows: str) -> dict[str, Any]:
         "rows_by_status": dict(sorted(counts.rows_by_status.items())),
         "items": counts.items,
         "items_by_status": dict(sorted(counts.items_by_status.items())),
+        "reasons": counted_reasons(reasons),
         "skipped_lines": counts.skipped,
         "asked": tally.done,
         "requests": tally.requests,
@@ -167,3 +193,11 @@ def summary_table(facts: dict[str, Any], noun: str) -> Table:
     for left, right in itertools.zip_longest(became.items(), cost.items(), fillvalue=nothing):
         table.add_row(*left, *right)
     return table
+
+
+def print_summary(facts: dict[str, Any], noun: str) -> None:
+    """Print the closing summary, and under it why rows are not enriched."""
+    screen = console()
+    screen.print(summary_table(facts, noun))
+    for one in facts["reasons"]:
+        screen.print(f" {one['rows']:,} {one['status'].replace('_', ' ')}: {one['reason']}", markup=False)

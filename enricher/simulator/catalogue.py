@@ -3,7 +3,7 @@
 The search imitates what TMDB's does to a client, not how it does it: case, accents and punctuation do not count; every
 word of the query must be in ONE of a film's titles (title, original, translated, alternative), the last one may be the
 beginning of a word; the order mixes likeness with popularity, so that the right film is not always the first. `year`
-is any year of release, `primary_year` the first.
+is any year of release, `primary_year` the first. Films for adults are found only where they are asked for.
 
 The data file is read at the first use, and nothing of a generated film is kept.
 """
@@ -29,6 +29,12 @@ T = TypeVar("T")
 _DATA = Path(__file__).with_name("films.txt")
 _COLUMNS = 14
 
+SHORT_MIN = 15
+"""A film of at most so many minutes is a short that next to nobody has voted on."""
+
+SERIES = {"tt0903747": (1396, "Breaking Bad"), "tt0944947": (1399, "Game of Thrones"), "tt2802850": (60622, "Fargo")}
+"""IMDb identifier → TMDB's number and name of a series. Series are numbered apart: 1396 is a film as well."""
+
 # IMDb's own identifiers have not got this far: an invented one is never taken for a real one.
 _INVENTED_IMDB = 90_000_000
 _GENERATED_IMDB = 95_000_000
@@ -37,7 +43,7 @@ _GENERATED_IMDB = 95_000_000
 @dataclass(frozen=True, slots=True)
 class Film:
     """What the catalogue knows of a film. `date` is ISO, `runtime` in minutes (0: unknown), `other_titles` are
-    (country, title) pairs, `other_years` years of release besides the date's.
+    (country, title) pairs and `translations` (language, title) pairs, `other_years` years of release besides the date's.
     """
 
     id: int
@@ -53,6 +59,8 @@ class Film:
     other_titles: tuple[tuple[str, str], ...]
     directors: tuple[str, ...]
     cast: tuple[str, ...]
+    translations: tuple[tuple[str, str], ...] = ()
+    adult: bool = False
 
     @property
     def year(self) -> int:
@@ -62,12 +70,17 @@ class Film:
     @property
     def titles(self) -> tuple[str, ...]:
         """Every title that finds the film."""
-        return (self.title, self.original_title, *(title for _, title in self.other_titles))
+        return (self.title, self.original_title, *(title for _, title in (*self.other_titles, *self.translations)))
 
     @property
     def popularity(self) -> float:
         """TMDB's measure in spirit: mostly chance, and newer films are looked at more than old ones."""
         return round(0.6 + 40 * chance(0, "popularity", self.id) ** 3 * max(0.2, (self.year - 1900) / 100), 4)
+
+    @property
+    def votes(self) -> int:
+        """Next to none for a short: what a well-known film's namesake mostly is."""
+        return 1 + self.id % 3 if 0 < self.runtime <= SHORT_MIN else int(self.popularity * 300)
 
 
 @lru_cache(maxsize=1)
@@ -83,6 +96,7 @@ def _film(line: str) -> Film:
         raise ValueError(f"films.txt: {len(cells)} columns instead of {_COLUMNS}: {line[:60]}")
     identifier, imdb_id, date, years, minutes, language, countries, genres, title, original, others = cells[:11]
     directors, cast = cells[11:13]
+    titles = [(other[:2], other[3:]) for other in _list(others)]
     return Film(
         id=int(identifier),
         imdb_id=imdb_id or f"tt{_INVENTED_IMDB + int(identifier)}",
@@ -91,12 +105,14 @@ def _film(line: str) -> Film:
         runtime=int(minutes),
         language=language,
         countries=_list(countries),
-        genres=_list(genres),
+        genres=tuple(genre for genre in _list(genres) if genre != "Adult"),
         title=title,
         original_title=original or title,
-        other_titles=tuple((other[:2], other[3:]) for other in _list(others)),
+        other_titles=tuple(other for other in titles if other[0].isupper()),
         directors=_list(directors),
         cast=_list(cast),
+        translations=tuple(other for other in titles if other[0].islower()),
+        adult="Adult" in _list(genres),
     )
 
 
@@ -187,13 +203,17 @@ class Catalogue:
             return self.get(int(imdb_id[2:]) - _GENERATED_IMDB + FIRST_ID)
         return known
 
-    def search(self, query: str, year: int | None = None, primary_year: int | None = None) -> list[Film]:
+    def search(
+        self, query: str, year: int | None = None, primary_year: int | None = None, *, include_adult: bool = False
+    ) -> list[Film]:
         """The films that a query finds, best first by a mix of likeness and popularity."""
         asked = words(query)
         if not asked:
             return []
         found = [films()[number] for number in self._holding(asked)]
         found += [_generated(index, self._titles) for index in self._titles.matching(asked, self._generated)]
+        if not include_adult:
+            found = [film for film in found if not film.adult]
         if year is not None:
             found = [film for film in found if year == film.year or year in film.other_years]
         if primary_year is not None:

@@ -5,7 +5,7 @@ configuration; and `/3/echo`, which TMDB has not, for benchmarks of transports. 
 bytes, because a server that spends its core on JSON would measure itself.
 
 Overviews, taglines and keywords are composed from facts; numbers such as votes are computed from the identifier.
-`language` gives the original title where it is the film's own language, and English otherwise.
+`language` gives the original title where it is the film's own language, else a translation, else English.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from .behaviour import chance
-from .catalogue import Catalogue, Film
+from .catalogue import SERIES, Catalogue, Film
 
 PAGE_SIZE = 20
 MOST_PAGES = 500
@@ -145,11 +145,14 @@ class Tmdb:
                 _number(asked.get("primary_release_year", "")),
                 asked.get("language", "")[:2],
                 page,
+                asked.get("include_adult") == "true",
             )
         )
 
-    def _render_search(self, query: str, year: int | None, primary_year: int | None, language: str, page: int) -> bytes:
-        found = self._catalogue.search(query, year, primary_year)
+    def _render_search(
+        self, query: str, year: int | None, primary_year: int | None, language: str, page: int, adult: bool
+    ) -> bytes:
+        found = self._catalogue.search(query, year, primary_year, include_adult=adult)
         start = (page - 1) * PAGE_SIZE
         return _bytes(
             {
@@ -195,12 +198,14 @@ class Tmdb:
         film = self._catalogue.by_imdb(request.match_info["id"]) if source == "imdb_id" else None
         language = request.query.get("language", "")[:2]
         found = [] if film is None else [{**_summary(film, language), "media_type": "movie"}]
+        series = SERIES.get(request.match_info["id"]) if source == "imdb_id" else None
+        shows = [] if series is None else [{"id": series[0], "name": series[1], "media_type": "tv"}]
         return _json(
             _bytes(
                 {
                     "movie_results": found,
                     "person_results": [],
-                    "tv_results": [],
+                    "tv_results": shows,
                     "tv_episode_results": [],
                     "tv_season_results": [],
                 }
@@ -251,7 +256,9 @@ def _picture(film: Film, what: str) -> str | None:
 
 
 def _title(film: Film, language: str) -> str:
-    return film.original_title if language == film.language else film.title
+    if language == film.language:
+        return film.original_title
+    return dict(film.translations).get(language, film.title)
 
 
 def _overview(film: Film) -> str:
@@ -264,7 +271,7 @@ def _overview(film: Film) -> str:
 def _summary(film: Film, language: str) -> dict[str, Any]:
     """A film as search and find show it."""
     return {
-        "adult": False,
+        "adult": film.adult,
         "backdrop_path": _picture(film, "backdrop"),
         "genre_ids": [_GENRES[genre][0] for genre in film.genres],
         "id": film.id,
@@ -277,7 +284,7 @@ def _summary(film: Film, language: str) -> dict[str, Any]:
         "title": _title(film, language),
         "video": False,
         "vote_average": round(5 + 4 * chance(0, "votes", film.id), 3),
-        "vote_count": int(film.popularity * 300),
+        "vote_count": film.votes,
     }
 
 
@@ -359,11 +366,20 @@ def _alternative_titles(film: Film) -> dict[str, Any]:
     return {"titles": [{"iso_3166_1": country, "title": title, "type": ""} for country, title in film.other_titles]}
 
 
+def _translations(film: Film) -> dict[str, Any]:
+    entries = [
+        {"iso_639_1": language, "english_name": _LANGUAGES[language][1], "data": {"title": title, "overview": ""}}
+        for language, title in film.translations
+    ]
+    return {"translations": entries}
+
+
 _PARTS: dict[str, Callable[[Film], dict[str, Any]]] = {
     "credits": _credits,
     "external_ids": _external_ids,
     "keywords": _keywords,
     "alternative_titles": _alternative_titles,
+    "translations": _translations,
 }
 
 

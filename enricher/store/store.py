@@ -372,6 +372,16 @@ class Store:
             rows["failed"] = rows.get("failed", 0) + without_item
         return Counts(total, sum(items.values()), items, rows, without_item, skipped)
 
+    def reasons(self, job_id: int) -> Iterator[tuple[str, str, int]]:
+        """Why rows are not enriched: (status, error, number of rows) in the order of the rows, each pair once."""
+        statement = (
+            "SELECT coalesce(item.state, 'failed'), coalesce(item.error, input_row.error) AS reason, count(*)"
+            " FROM input_row LEFT JOIN item ON item.id = item_id WHERE input_row.job_id = ? AND reason IS NOT NULL"
+            " GROUP BY 1, 2 ORDER BY min(input_row.position)"
+        )
+        with self._database.reading() as database:
+            yield from database.raw.execute(statement, (job_id,))
+
     def skipped(self, job_id: int) -> list[Skipped]:
         """Text in the job's lists that was no row, in input order."""
         table = schema.SkippedText

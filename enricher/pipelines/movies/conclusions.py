@@ -1,6 +1,7 @@
 """What is concluded where no film is found, and why: the reason that a table, a review file and a summary show.
 
-A reason is our own words with at most the titles and years of films in it, so that it reads the same in every run.
+A reason is our own words with at most the titles and years of films in it, so that it reads the same in every run. What
+comes before its first colon, semicolon or bracket names its kind: a summary counts by that.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ def contradicted(wish: Wanted, accused: Sequence[Scored], by_title: Sequence[Sco
     ids = {one.film.id for one in accused}
     others = [one for one in by_title if one.film.id not in ids and one.score >= WORTH_SHOWING]
     named = " and ".join(label(one.film) for one in accused)
-    says = f"the row says {_named(wish.main, wish.year)}" if wish.main else "its ids are of different films"
-    reason = f"the row's id is that of {named}, and {says}" if wish.main else f"{says}: {named}"
+    if wish.main:
+        reason = f"the id is another film's: it is that of {named}, and the row says {_named(wish.main, wish.year)}"
+    else:
+        reason = f"the ids are of different films: {named}"
     reason = "; ".join(filter(None, [first, reason]))
     return Unsure(_candidates([*accused, *others][:MOST_CANDIDATES]), accused[0].score, reason)
 
@@ -75,7 +78,7 @@ def _reason(wish: Wanted, shown: Sequence[Scored]) -> str:
     if len(named) > 1:
         return f"{len(named)} films of this name{near}{no_year}"
     if named:
-        return f"not sure enough that it is {label(named[0].film)}: {named[0].reason}{no_year}"
+        return f"not sure enough: perhaps {label(named[0].film)}, {named[0].reason}{no_year}"
     nearest = f"; nearest: {label(shown[0].film)}, {shown[0].reason}" if shown else ""
     return f"no film of this name{near}{nearest}"
 

@@ -88,6 +88,8 @@ def _row(fields: Mapping[str, Any]) -> _Row:
     more = fields.get("other_titles")
     others = [_text(fields.get("original_title")), *map(_text, more if isinstance(more, list | tuple) else ())]
     names = [name for name in (title, *others) if name]
+    if known and not any(letter.isalnum() for name in names for letter in name):
+        names = []  # "?" beside an id says nothing against it
     wish = wanted(names[0], year, *names[1:]) if names else None
     refused = _text(fields.get("not_a_film"))
     if decided == NO_SUCH_FILM:
