@@ -7,8 +7,9 @@ import pytest
 from enricher.errors import GaveUp, Refused
 from enricher.model import Answer, Compute, Failed, Found, Item, Outcome
 from enricher.pipelines.articles.feeds import Entry, Feed, parse_feed
-from enricher.pipelines.articles.fetching import GONE, NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED, Fetcher
+from enricher.pipelines.articles.fetching import Fetcher
 from enricher.pipelines.articles.inputs import Inputs, Local, Wanted, Wrong
+from enricher.pipelines.articles.pages.reasons import GONE, NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED
 from enricher.pipelines.articles.reading import (
     GONE_STATE,
     NO_ENTRIES,
@@ -130,7 +131,7 @@ def test_a_page_is_an_article_if_the_feed_that_it_names_holds_it():
 
 
 GONE_ANSWER = Answer(410, None, b"", missing=True)
-NO_FEEDS = [(GONE_ANSWER, GONE), (Refused("HTTP 404", 1), "HTTP 404 (1 attempt)"), (GaveUp("timeout", 3), UNANSWERED)]
+NO_FEEDS = [(GONE_ANSWER, GONE), (Refused("HTTP 404", 1), NO_SUCH_PAGE), (GaveUp("timeout", 3), UNANSWERED)]
 
 
 @pytest.mark.parametrize("came", [came for came, _ in NO_FEEDS])
@@ -174,10 +175,8 @@ def test_a_feed_that_is_gone_says_so():
     assert end(reading(), GONE_ANSWER) == Failed(GONE)
 
 
-def test_a_feed_that_refuses_fails_as_the_exchange_says():
-    flow = reading("feed", FEED)
-    with pytest.raises(Refused, match="HTTP 404"):
-        flow.throw(Refused("HTTP 404", 1))
+def test_a_feed_that_refuses_says_what_it_answered():
+    assert end(reading("feed", FEED), Refused("HTTP 403", 1)) == Failed("answered HTTP 403")
 
 
 def test_a_feed_s_redirect_is_where_its_relative_addresses_begin():
@@ -350,10 +349,9 @@ def test_what_may_be_an_article_and_cannot_be_read_is_a_failed_article_and_no_fe
     assert (row.item, row.error, row.cells) == (None, reason, {"url": A})
 
 
-def test_a_page_that_is_not_there_says_so_as_an_article_s_does():
-    assert end(reading("either", PAGE), Refused("HTTP 404", 1)) == Failed(NO_SUCH_PAGE)
-    with pytest.raises(Refused, match="HTTP 403"):
-        reading("either", PAGE).throw(Refused("HTTP 403", 1))
+@pytest.mark.parametrize("kind", ["either", "feed"])
+def test_a_page_that_is_not_there_says_so_as_an_article_s_does(kind):
+    assert end(reading(kind, PAGE), Refused("HTTP 404", 1)) == Failed(NO_SUCH_PAGE)
 
 
 def test_a_page_without_a_feed_is_a_row_and_no_feed():

@@ -12,15 +12,8 @@ from enricher.model import Accept, Answer, Compute, Failed, Found, Item, Price, 
 from enricher.pipelines.articles.analysis import Analysis, Article
 from enricher.pipelines.articles.analysts import LocalAnalyst, ModelAnalyst
 from enricher.pipelines.articles.extraction import REFUSED, Extracted, extract
-from enricher.pipelines.articles.fetching import (
-    GONE,
-    MOST_REDIRECTS,
-    NO_SUCH_PAGE,
-    NOT_ALLOWED,
-    UNANSWERED,
-    Fetched,
-    Fetcher,
-)
+from enricher.pipelines.articles.fetching import MOST_REDIRECTS, Fetched, Fetcher
+from enricher.pipelines.articles.pages.reasons import GONE, NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED, NotNow
 from enricher.pipelines.articles.pipeline import Choices, articles, lane_of
 from enricher.pipelines.articles.providers import BY_NAME, local
 from enricher.pipelines.articles.providers.base import BAD_REQUEST
@@ -376,20 +369,41 @@ def test_a_private_address_is_told_with_what_can_be_done():
     assert "--allow-private" in NOT_ALLOWED
 
 
-def test_any_other_refusal_goes_through():
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (Refused("HTTP 403", 1), Failed("answered HTTP 403")),
+        (Refused("HTTP 404", 1), Failed(NO_SUCH_PAGE)),
+        (Refused("too large", 1), Failed("too large")),
+        (GaveUp("HTTP 500", 5), NotNow("answered HTTP 500 five times")),
+        (GaveUp("HTTP 503", 1), NotNow("answered HTTP 503 once")),
+        (GaveUp("HTTP 502", 12), NotNow("answered HTTP 502 12 times")),
+        (GaveUp("HTTP 429", 3), NotNow("its site answered HTTP 429")),
+        (
+            GaveUp("it can't be read: a chunk is missing", 3),
+            NotNow("it can't be read: a chunk is missing, three times"),
+        ),
+    ],
+)
+def test_a_reason_says_what_was_the_matter(trouble, told):
     flow = RUDE.fetch(URL, "page")
     next(flow)
-    with pytest.raises(Refused, match="HTTP 403"):
-        flow.throw(Refused("HTTP 403", 1))
+    assert end(flow, trouble) == told
 
 
-@pytest.mark.parametrize("trouble", [GaveUp("HTTP 503", 3), GaveUp("timeout", 1), GaveUp("no answer any more", 1)])
+@pytest.mark.parametrize("trouble", [GaveUp("connection lost", 3), GaveUp("timeout", 1), GaveUp("no answer from a", 1)])
 @pytest.mark.parametrize("fetcher", [FETCHER, RUDE])
 def test_a_silent_host_has_one_reason_for_all_its_pages(fetcher, trouble):
     """Which of them finds out, and how, depends on the mode."""
     flow = fetcher.fetch(URL, "page")
     next(flow)
-    assert end(flow, trouble) == Failed(UNANSWERED)
+    assert end(flow, trouble) == NotNow(UNANSWERED)
+
+
+def test_rules_that_cannot_be_had_are_told_as_the_rules():
+    flow = FETCHER.fetch(URL, "page")
+    next(flow)
+    assert end(flow, GaveUp("HTTP 500", 3)) == NotNow("its robots.txt answered HTTP 500 three times")
 
 
 def test_who_cannot_be_asked_for_the_rules_is_not_asked_for_the_rest():

@@ -21,7 +21,7 @@ from servers import Server, always, reply
 from enricher.cli import run
 from enricher.model import Reach
 from enricher.pipelines.articles import extraction
-from enricher.pipelines.articles.fetching import NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED
+from enricher.pipelines.articles.pages.reasons import NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED
 from enricher.transports import guard
 from enricher.transports.pooled import PooledTransport
 
@@ -33,7 +33,7 @@ PROSE = " ".join(
 )
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 NO_ADDRESS = "it redirects to what is no web address"
-TOO_LARGE = "too large (1 attempt)"
+TOO_LARGE = "too large"
 LAUGHS = (
     '<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY a0 "ha">'
     + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
@@ -99,7 +99,10 @@ SITES = {
     "too long by its own word": (always(HEAD + b"Content-Length: 99999999\r\n\r\n"), TOO_LARGE),
     "dripped body": (pouring(HEAD + b"\r\n", b"<", 0.05), UNANSWERED),
     "dripped headers": (pouring(HEAD, b"X: y\r\n", 0.05), UNANSWERED),
-    "come back tomorrow": (always(reply(b"", status="429 Too Many Requests", Retry_After="86400")), UNANSWERED),
+    "come back tomorrow": (
+        always(reply(b"", status="429 Too Many Requests", Retry_After="86400")),
+        "its site answered HTTP 429, asking for a pause of 86,400 s",
+    ),
     "loop": (always(reply(b"", status="301 Moved", Location="/again")), "more than 5 redirects"),
     "novel": (always(reply(b"word\n" * 500_000, Content_Type="text/plain")), extraction.TOO_LONG),
     "deep": (always(reply(b"<div>" * 200_000, Content_Type="text/html")), extraction.TOO_MUCH),

@@ -17,7 +17,7 @@ from articles_world import KEYS, MODES, SMALL, Warm, asked, query, reading, stat
 from enricher.cli.articles import Tokens
 from enricher.model import Charge, Price, Request, Usage
 from enricher.pipelines.articles.addresses import canonical
-from enricher.pipelines.articles.fetching import NOT_ALLOWED, UNANSWERED
+from enricher.pipelines.articles.pages.reasons import NOT_ALLOWED
 from enricher.pipelines.articles.pipeline import Choices, articles
 from enricher.simulator.process import running_articles
 from enricher.store import BatchEntry, Store
@@ -422,7 +422,7 @@ def test_a_feed_that_dies_keeps_its_title_and_that_it_is_wanted(reader, monkeypa
     assert reader.type("run", "-o", "t.csv", "--refresh").code == 1
     (row,) = reader.type("feeds", "list", "--json").data
     assert (row["title"], row["subscribed"], row["articles"]) == ("Der Leuchtturm", True, 0)
-    assert row["state"] == UNANSWERED
+    assert row["state"] == "its robots.txt answered HTTP 503 three times"
 
 
 def test_feeds_come_and_go(reader):

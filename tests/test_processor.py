@@ -12,7 +12,7 @@ from enricher.core.exchange import Rules
 from enricher.core.retry import Backoff
 from enricher.errors import KeyRefused, ServiceDown
 from enricher.model import Window
-from enricher.pipelines.articles.fetching import NOT_ALLOWED, UNANSWERED
+from enricher.pipelines.articles.pages.reasons import NOT_ALLOWED, UNANSWERED
 from enricher.pipelines.articles.recipe import COLUMNS
 from enricher.simulator.process import running_articles
 
@@ -359,7 +359,7 @@ def test_a_host_that_was_silent_is_asked_again_when_it_is_back(make, web):
     made._engine.rules = Rules(lambda: 0.0, Backoff(5, 0.01, 1.0, 0.01))
     web.control(outage="0s-1h")
     for _ in range(5):
-        with pytest.raises(ProcessingError, match=UNANSWERED):
+        with pytest.raises(ProcessingError, match=f"answered HTTP 503 three times|{UNANSWERED}"):
             made.fetch_content(url)
     web.control(outage=None)
     assert made.fetch_content(url)["word_count"] > 50

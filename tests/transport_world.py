@@ -536,6 +536,12 @@ class Promises:
         with Server(always(HEAD + b"Location: " + raw + b"\r\nContent-Length: 0\r\n\r\n")) as server:
             assert wire.send(get(server.url)).headers["location"] == meant
 
+    def test_all_cookies_of_an_answer_arrive(self, wire):
+        lines = b"Set-Cookie: a=1; Expires=Wed, 21 Oct 2037 07:28:00 GMT\r\nset-cookie: b=2; Path=/\r\n"
+        with Server(always(HEAD + lines + b"Content-Length: 0\r\n\r\n")) as server:
+            headers = wire.send(get(server.url)).headers
+        assert headers["set-cookie"] == "a=1; Expires=Wed, 21 Oct 2037 07:28:00 GMT, b=2; Path=/"
+
     def test_two_lines_about_a_quota_are_one_value(self, wire):
         lines = b"Retry-After: 3\r\nX-RateLimit-Reset: 4\r\nretry-after: 120\r\nETag: a\r\nETag: b\r\n"
         with Server(always(HEAD + lines + b"Content-Length: 0\r\n\r\n")) as server:

@@ -63,10 +63,17 @@ def judge(request: Request, response: Response) -> tuple[Verdict, Any]:
     if status in TRANSIENT:
         after_s = retry_after_s(response)
         pause = status == 429 or (status == 503 and after_s is not None)
-        return Retry(f"HTTP {status}", after_s, pause), data
+        return Retry(_pausing(request, status, after_s if pause else None), after_s, pause), data
     if status == 401 and request.service.place_key is not None:
         return RefuseKey(f"HTTP {status}"), data
     return Refuse(f"HTTP {status}"), data
+
+
+def _pausing(request: Request, status: int, after_s: float | None) -> str:
+    """The reason of a transient status. One of many hosts is given up rather than waited for: its rows say for how long."""
+    if request.service.per_host is None or not after_s:
+        return f"HTTP {status}"
+    return f"HTTP {status}, asking for a pause of {after_s:,.0f} s"
 
 
 def judge_error(error: TransportError) -> Verdict:

@@ -124,12 +124,12 @@ def value_of(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-_ADDED_UP = ("retry-after", "ratelimit", "x-ratelimit", "x-rate-limit", "anthropic-ratelimit")
+_ADDED_UP = ("set-cookie", "retry-after", "ratelimit", "x-ratelimit", "x-rate-limit", "anthropic-ratelimit")
 
 
 def header_map(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Header lines by name, which is in lower case already. Of several lines of one name the last holds; those about a
-    quota are joined by ", ", because the longest wait that any of them names holds.
+    """Header lines by name, which is in lower case already. Of several lines of one name the last holds; cookies, and
+    those about a quota, are joined by ", ", because all of them count.
     """
     headers: dict[str, str] = {}
     for name, value in lines:

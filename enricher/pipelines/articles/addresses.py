@@ -27,6 +27,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Blanks, controls and halves of surrogate pairs: a browser would encode some of them, but whoever writes one in an
 # address mostly means two things, or means harm.
 _FORBIDDEN = re.compile("[\x00-\x20\x7f-\xa0\u1680\u2000-\u200b\u2028-\u202f\u205f\u2060\u3000\ufeff\ud800-\udfff]")
+_LINE_ENDS = re.compile(r"[\t\r\n]")
+_BLANK = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,62})"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _ESCAPE_OR_STRANGE = {
@@ -88,6 +90,14 @@ def absolute(url: str, base: str = "") -> str:
     path = _without_dots(_encoded(parts.path, "path"))
     query = _encoded(parts.query, "query")
     return f"{parts.scheme}://{host}{path}?{query}" if query else f"{parts.scheme}://{host}{path}"
+
+
+def linked(text: str, base: str = "") -> str:
+    """The address that a link or a redirect means, as browsers take it: tabs and line ends are dropped, blanks encoded.
+
+    Raises what `absolute` raises.
+    """
+    return absolute(_BLANK.sub(lambda blank: quote(blank[0]), _LINE_ENDS.sub("", text.strip())), base)
 
 
 @lru_cache(maxsize=4096)

@@ -28,7 +28,7 @@ from typing import Any
 
 import feedparser
 
-from .addresses import absolute
+from .addresses import linked
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ENTRIES = 1_000
@@ -328,11 +328,11 @@ def _narrowed(body: bytes) -> tuple[bytes, bool]:
 
 
 def _address(text: object, base: str = "") -> str | None:
-    """As browsers take it: line ends within are gone, blanks are encoded. None if it is no http address."""
+    """As browsers take it (`linked`). None if it is no http address."""
     if not isinstance(text, str):
         return None
     try:
-        return absolute(re.sub(r"[\t\r\n]", "", text.strip()).replace(" ", "%20"), base)
+        return linked(text, base)
     except ValueError:
         return None
 

@@ -2,27 +2,30 @@
 
 A flow that a recipe runs with `yield from`: it yields Requests and is sent Answers. It returns what came, or `Failed` with
 the reason in our own words.
+
+A page that refers to another at once (`pages/refresh.py`) counts as a redirect, and cookies are sent back within the
+redirects of one page only (`pages/cookies.py`): each hop is judged by its host's robots.txt and by the guard all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ...errors import ExchangeError, GaveUp
-from ...model import Answer, Failed, Request, Service
-from .addresses import absolute
+from ...errors import ExchangeError
+from ...model import NOTHING, Answer, Failed, Request, Service
+from .addresses import linked
+from .pages.cookies import Jar
+from .pages.reasons import GONE, NO_SUCH_PAGE, NotNow, failed
+from .pages.refresh import refresh_of
 from .robots import ALLOW_ALL, Robots, rules_of
 from .web import MOST_FEED_BYTES, MOST_PAGE_BYTES, MOST_ROBOTS_BYTES, REDIRECTS
 
 MOST_REDIRECTS = 5
-GONE = "gone for good (410)"
-NOT_ALLOWED = "no public address on port 80 or 443 (--allow-private names exceptions)"
-NO_SUCH_PAGE = "there is no such page (404)"
-UNANSWERED = "its site does not answer, or only with errors"
-"""One reason for all: which page of a silent host finds out, and how, depends on who asks first."""
+MOVED_NOWHERE = "it redirects to what is no web address"
 
 Flow = Generator[Request, Any, Any]
 
@@ -45,37 +48,59 @@ class Fetcher:
     heed_robots: bool = True
 
     def fetch(self, url: str, kind: Literal["feed", "page"]) -> Generator[Request, Answer, Fetched | Failed]:
-        """What lies at an address, as `absolute` spells it.
+        """What lies at an address, as `absolute` spells it; Failed with the reason if it can't be had.
 
-        :raises ExchangeError: if a host refuses.
+        Redirects are followed, and so is a page that refers to another at once. Cookies are kept meanwhile.
         """
-        most = MOST_FEED_BYTES if kind == "feed" else MOST_PAGE_BYTES
+        jar = Jar()
         for _ in range(MOST_REDIRECTS + 1):
-            spacing_s = 0.0
-            if self.heed_robots:
-                robots = yield from self._robots(url)
-                if isinstance(robots, Failed):
-                    return robots
-                if not robots.allows(url, self.agent):
-                    return Failed("its robots.txt forbids it")
-                spacing_s = robots.delay_s(self.agent)
+            answer = yield from self._hop(url, kind, jar.header(url))
+            if isinstance(answer, Failed):
+                return answer
+            jar.take(url, answer.headers.get("set-cookie", ""))
             try:
-                answer = yield Request(self.web, url, kind=kind, expects="bytes", max_bytes=most, spacing_s=spacing_s)
-            except ExchangeError as error:
-                if error.reason == "not allowed":
-                    return Failed(NOT_ALLOWED)
-                if isinstance(error, GaveUp):
-                    return Failed(UNANSWERED)
-                raise
-            if answer.missing:
-                return Failed(GONE if answer.status == 410 else NO_SUCH_PAGE)
-            if answer.status not in REDIRECTS:
-                return Fetched(url, answer.body, answer.headers.get("content-type", ""))
-            try:
-                url = absolute(answer.headers.get("location", ""), url)
+                target = _target(answer, url)
             except ValueError:
-                return Failed("it redirects to what is no web address")
+                return Failed(MOVED_NOWHERE)
+            if target is None:
+                return Fetched(url, answer.body, answer.headers.get("content-type", ""))
+            url = target
         return Failed(f"more than {MOST_REDIRECTS} redirects")
+
+    def _hop(self, url: str, kind: str, cookies: str) -> Generator[Request, Answer, Answer | Failed]:
+        """The answer of one address, if its host's rules let us ask for it."""
+        spacing_s = 0.0
+        if self.heed_robots:
+            robots = yield from self._robots(url)
+            if isinstance(robots, Failed):
+                return robots
+            if not robots.allows(url, self.agent):
+                return Failed("its robots.txt forbids it")
+            spacing_s = robots.delay_s(self.agent)
+        try:
+            answer = yield self._request(url, kind, cookies, spacing_s)
+        except ExchangeError as error:
+            return failed(error)
+        if answer.missing:
+            return Failed(GONE if answer.status == 410 else NO_SUCH_PAGE)
+        return answer
+
+    def _request(self, url: str, kind: str, cookies: str, spacing_s: float) -> Request:
+        """`cookies` are part of what the answer is remembered by: with them, a site answers something else."""
+        known_as = None
+        if cookies:
+            digest = blake2b(cookies.encode(), digest_size=16).hexdigest()
+            known_as = f"{self.web.name} GET {url} bytes with cookies {digest}"
+        return Request(
+            self.web,
+            url,
+            kind=kind,
+            expects="bytes",
+            headers={"Cookie": cookies} if cookies else NOTHING,
+            max_bytes=MOST_FEED_BYTES if kind == "feed" else MOST_PAGE_BYTES,
+            known_as=known_as,
+            spacing_s=spacing_s,
+        )
 
     def _robots(self, url: str) -> Generator[Request, Answer, Robots | Failed]:
         """The rules of a host, asked for once for all workers; its redirects are followed, whatever they say."""
@@ -88,14 +113,26 @@ class Fetcher:
                     return ALLOW_ALL
                 if answer.status not in REDIRECTS:
                     return rules_of(answer.status, answer.body)
-                place = absolute(answer.headers.get("location", ""), place)
+                place = linked(answer.headers.get("location", ""), place)
         except ExchangeError as error:
+            found = failed(error)
+            if isinstance(found, NotNow):  # what is said of a page or of its site, as `failed` has it
+                of_this = found.reason.startswith("answered")
+                return replace(found, reason=f"its robots.txt {found.reason}") if of_this else found
             if error.reason == "not allowed" and place == own:
-                return Failed(NOT_ALLOWED)
-            if isinstance(error, GaveUp):
-                return Failed(UNANSWERED)
+                return found
             # RFC 9309, 2.3.1.4: who can't be asked for the rules is not to be asked for the rest.
             return Failed(f"its robots.txt could not be read: {error.reason}")
         except ValueError:
             pass
         return ALLOW_ALL  # RFC 9309, 2.3.1.2: after five redirects, the file counts as missing
+
+
+def _target(answer: Answer, url: str) -> str | None:
+    """Where an answer leads on to; None if it is what was asked for.
+
+    :raises ValueError: if it redirects to what is no web address.
+    """
+    if answer.status in REDIRECTS:
+        return linked(answer.headers.get("location", ""), url)
+    return refresh_of(answer.body, url, answer.headers.get("refresh", ""))

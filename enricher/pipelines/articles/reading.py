@@ -25,12 +25,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import ExchangeError, Refused
 from ...model import Compute, Conclusion, Failed, Found, Item, Outcome, Recipe, Request, Row, Table
 from .addresses import absolute, canonical, untracked
 from .feeds import Entry, Feed, NotAFeed, feed_links, parse_feed, root_of
-from .fetching import GONE, NO_SUCH_PAGE, Fetched, Fetcher
+from .fetching import Fetched, Fetcher
 from .inputs import COMMAND_LINE, Inputs, Local, Wanted, Wrong
+from .pages.reasons import GONE
 
 PARSE_WITHIN_S = 30.0
 OK, GONE_STATE, NO_ENTRIES = "ok", "gone", "no entries"
@@ -120,12 +120,7 @@ def reading_recipe(fetcher: Fetcher) -> Recipe:
 
     def recipe(item: Item) -> Generator[Request | Compute, Any, Conclusion]:
         url, must_be_feed = item.fields["url"], item.fields["kind"] == "feed"
-        try:
-            page = yield from _read(fetcher, url)
-        except Refused as refused:
-            if must_be_feed or refused.reason != "HTTP 404":
-                raise
-            return Failed(NO_SUCH_PAGE)
+        page = yield from _read(fetcher, url)
         if not isinstance(page, Page):
             return page
         if must_be_feed and not page.feeds:
@@ -146,20 +141,14 @@ def reading_recipe(fetcher: Fetcher) -> Recipe:
 
 def _named(fetcher: Fetcher, url: str) -> Generator[Request | Compute, Any, Found | Failed]:
     """The feed that a page names."""
-    try:
-        read = yield from _read(fetcher, absolute(url))
-    except ExchangeError as error:
-        read = Failed(str(error))
+    read = yield from _read(fetcher, absolute(url))
     if isinstance(read, Page):
         read = Failed("it is no feed")
     return Failed(f"the feed that it names: {read.reason}") if isinstance(read, Failed) else read
 
 
 def _read(fetcher: Fetcher, url: str) -> Generator[Request | Compute, Any, Found | Page | Failed]:
-    """What lies at an address.
-
-    :raises ExchangeError: if its host refuses, or stays silent.
-    """
+    """What lies at an address."""
     fetched: Fetched | Failed = yield from fetcher.fetch(url, "feed")
     if isinstance(fetched, Failed):
         return fetched

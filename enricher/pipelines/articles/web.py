@@ -1,8 +1,9 @@
 """The open web as a service: many hosts, each asked politely, none trusted.
 
 One bucket for all hosts (10 requests a second, 5 at once, unless a person says otherwise), and for each registrable
-domain at most two requests at a time, spaced by what its robots.txt asks for. No proxy, no key, no cookie; only public
-hosts, judged by the address that is connected to (`Reach`), unless a person names a private one.
+domain at most two requests at a time, spaced by what its robots.txt asks for. No proxy, no key, and no cookie beyond the
+redirects of one page; only public hosts, judged by the address that is connected to (`Reach`), unless a person names a
+private one.
 
 What an answer means: a redirect is an answer, because the recipe follows it hop by hop, so that each hop is looked up in
 its host's robots.txt and judged by the guard. 410 is an answer too: gone, for good; and so is a page's 404, so that the
@@ -36,7 +37,10 @@ MOST_ROBOTS_BYTES = MOST_PAGE_BYTES
 """More than is heeded of a robots.txt (`robots.MOST_BYTES`): of a longer one, the beginning holds."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-KEPT = ("content-type", "location", "etag", "last-modified", "cache-control", "date", "expires")
+KEPT = (
+    *("content-type", "location", "refresh", "set-cookie"),
+    *("etag", "last-modified", "cache-control", "date", "expires"),
+)
 CONTENT = "text/html,application/xhtml+xml,application/rss+xml,application/atom+xml,application/feed+json,*/*;q=0.5"
 
 

@@ -1,0 +1,64 @@
+"""Where a page sends its reader by itself: `<meta http-equiv="refresh">` and the header of that name. Pure.
+
+https://html.spec.whatwg.org/multipage/semantics.html#attr-meta-http-equiv-refresh (checked 2026-11).
+
+Rule 1: only a refresh that comes at once (`MOST_S`) stands for a redirect. A page that reloads itself every few minutes
+is a page.
+Rule 2: tags in comments, scripts, styles, templates and `<noscript>` are none: most in `<noscript>` lead readers without
+scripts to a page that tells them to switch scripts on.
+Rule 3: only the page's head is looked at, in linear time.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from ..addresses import linked
+from ..feeds import root_of
+
+MOST_S = 10
+_HEAD_BYTES = 512 * 1024
+_NO_PAGE = frozenset(("rss", "rdf", "feed", "opml"))  # a feed may hold whole pages
+
+_META = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style|template|noscript|title|textarea)\b.*?(?:</\1\b|\Z)|(<meta\b[^<>]{0,9000}>)",
+    re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_REFRESH = re.compile(
+    r"""\s*(?=[\d.])(\d{0,6})[\d.]*\s*(?:[;,]\s*|(?<=\s))(?:url\s*=\s*)?(?:"([^"]*)|'([^']*)|(.+))""",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def refresh_of(body: bytes, url: str, header: str = "") -> str | None:
+    """The address that a page at `url` leads on to at once; None if there is none, or if it is the page itself.
+
+    `header` is its `Refresh` header.
+    """
+    for content in (header, *_contents(body)):
+        found = _REFRESH.match(content)
+        if found is None or int(found[1] or 0) > MOST_S:
+            continue
+        try:
+            target = linked(found[2] or found[3] or found[4] or "", url)
+        except ValueError:
+            continue  # a script or a mailbox: no redirect for us, and the page may have a text
+        if target != url:
+            return target
+    return None
+
+
+def _contents(body: bytes) -> list[str]:
+    head = body[:_HEAD_BYTES]
+    if b"refresh" not in head.lower() or body.lstrip()[:1] != b"<" or root_of(body) in _NO_PAGE:
+        return []
+    contents = []
+    for tag in _META.finditer(head.decode("utf-8", "replace")):
+        attributes: dict[str, str] = {}
+        for each in _ATTRIBUTE.finditer(tag[2] or ""):
+            attributes.setdefault(each[1].lower(), html.unescape(each[2] or each[3] or each[4] or ""))
+        if attributes.get("http-equiv", "").strip().lower() == "refresh":
+            contents.append(attributes.get("content", ""))
+    return contents
