@@ -7,28 +7,18 @@ import sys
 
 import pytest
 
-from enricher.pipelines.articles.extraction import (
-    ALMOST_NOTHING_CHARS,
+from enricher.pipelines.articles.extraction import NO_TEXT, TOO_DEEP, TOO_LONG, TOO_MUCH, Extracted, extract, refusal
+from enricher.pipelines.articles.extraction.choosing import ALMOST_NOTHING_CHARS
+from enricher.pipelines.articles.extraction.encoding import decode
+from enricher.pipelines.articles.extraction.kinds import MAX_BYTES, REFUSED, kind_of
+from enricher.pipelines.articles.extraction.markup import MAX_ATTRIBUTES_OF_A_TAG, MAX_DATA_CHARS
+from enricher.pipelines.articles.extraction.text import seen, words
+from enricher.pipelines.articles.extraction.tree import (
     MAX_ATTRIBUTES,
-    MAX_ATTRIBUTES_OF_A_TAG,
-    MAX_BYTES,
-    MAX_DATA_CHARS,
     MAX_DEPTH,
     MAX_TAGS,
     MAX_TAGS_TIMES_DEPTH,
     MAX_TEXT_CHARS,
-    NO_TEXT,
-    REFUSED,
-    TOO_DEEP,
-    TOO_LONG,
-    TOO_MUCH,
-    Extracted,
-    decode,
-    extract,
-    kind_of,
-    refusal,
-    seen,
-    words,
 )
 
 URL = "https://www.example.org/2026/03/lighthouse"
@@ -278,6 +268,102 @@ def test_an_article_that_is_faded_in_or_white_on_a_style_sheets_black_is_read(st
         assert all(paragraph in read(html).text for paragraph in PARAGRAPHS)
 
 
+POPUP = (
+    '<div role="dialog" class="popup"><p>We value your privacy. Accept all cookies, or choose some of them.</p></div>'
+)
+
+
+def alone(opening, closing="</div>", *, beside=POPUP, inside=None):
+    """A page with one article, hidden by a tag around it, and `beside` it what is visible."""
+    text = "".join(f"<p>{each}</p>" for each in PARAGRAPHS) if inside is None else inside
+    return f"<html><body><nav><a href=/>Home</a></nav>{beside}{opening}<h1>A lamp</h1>{text}{closing}<footer>Imprint</footer>"
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        '<div aria-hidden="true">',
+        '<div style="display:none">',
+        '<main style="display: none !important" id="content">',
+        "<article hidden>",
+        '<div style="content-visibility:hidden">',
+        '<div aria-hidden="true"><div style="display:none">',
+    ],
+)
+def test_the_only_article_is_read_although_a_script_or_a_popup_hides_it(opening):
+    found = read(alone(opening, "</div></div>"))
+    assert all(paragraph in found.text for paragraph in PARAGRAPHS)
+
+
+def test_an_article_hidden_from_screen_readers_only_is_read_beside_a_popup_of_many_words():
+    popup = f"<div><p>{'Please subscribe to our letter, it is free. ' * 2}</p></div>"
+    assert all(
+        paragraph in read(alone("<main aria-hidden=true>", "</main>", beside=popup)).text for paragraph in PARAGRAPHS
+    )
+
+
+@pytest.mark.parametrize("opening", ["<div hidden>", '<div style="display:none">', "<div aria-hidden=true>"])
+@pytest.mark.parametrize("visible", [PARAGRAPHS, PARAGRAPHS[:1] * 2])
+def test_hidden_text_beside_an_article_is_not_read_however_long(opening, visible):
+    article = "".join(f"<p>{each}</p>" for each in visible)
+    order = f"<p>{ORDER}</p>" * 40
+    found = read(f"<html><body><article><h1>A lamp</h1>{article}</article>{opening}{order}</div></body></html>")
+    assert visible[0] in found.text
+    assert "HACKED" not in repr(found)
+
+
+def test_what_is_hidden_within_the_only_article_is_not_read():
+    inside = (
+        "".join(f"<p>{each}</p>" for each in PARAGRAPHS) + f"<p hidden>{ORDER}</p><p style='left:-999em'>{ORDER}</p>"
+    )
+    found = read(alone("<main hidden>", "</main>", inside=inside))
+    assert PARAGRAPHS[0] in found.text
+    assert "HACKED" not in found.text
+
+
+# ── shadow roots ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def shadowed(inside, light="", host="news-story", mode="open"):
+    template = f'<template shadowrootmode="{mode}"><style>p {{}}</style>{inside}</template>'
+    return f"<html><body><{host}>{template}{light}</{host}></body></html>"
+
+
+ALL = "".join(f"<p>{each}</p>" for each in PARAGRAPHS)
+
+
+@pytest.mark.parametrize("mode", ["open", "closed", " OPEN "])
+def test_an_article_in_a_declarative_shadow_root_is_read(mode):
+    found = read(shadowed(f"<article>{ALL}</article>", mode=mode))
+    assert all(paragraph in found.text for paragraph in PARAGRAPHS)
+
+
+@pytest.mark.parametrize(
+    ("slot", "light"),
+    [
+        ("<slot></slot>", ALL),
+        ("<slot name=body>Loading</slot>", f"<div slot=body>{ALL}</div>"),
+        ("<news-frame><template shadowrootmode=open><slot></slot></template><slot></slot></news-frame>", ALL),
+    ],
+)
+def test_an_article_is_read_where_a_slot_shows_it(slot, light):
+    found = read(shadowed(f"<main>{slot}</main>", light))
+    assert all(paragraph in found.text for paragraph in PARAGRAPHS)
+    assert "Loading" not in found.text
+
+
+@pytest.mark.parametrize("inside", [f"<article>{ALL}</article>", f"<article>{ALL}<slot name=other></slot></article>"])
+def test_content_of_a_shadow_host_that_has_no_slot_is_not_read(inside):
+    found = read(shadowed(inside, f"<p>{ORDER}</p>{ORDER}<template shadowrootmode=open>{ORDER}</template>"))
+    assert PARAGRAPHS[0] in found.text
+    assert "HACKED" not in repr(found)
+
+
+@pytest.mark.parametrize("host", ["table", "ul", "a"])
+def test_a_template_in_what_can_be_no_shadow_host_is_not_read(host):
+    assert "HACKED" not in repr(read(page(f"<{host}><template shadowrootmode=open>{ORDER}</template></{host}>")))
+
+
 @pytest.mark.parametrize(
     "character",
     [
@@ -440,7 +526,7 @@ def test_a_page_that_is_too_large_is_refused():
     assert "3 MB" in extract(b" " * (MAX_BYTES + 1), URL, "text/html").reason
 
 
-@pytest.mark.parametrize("piece", ["<br>", "<a href='/x'>y</a>", "<p title='>'>", "<!-- '> --><i>"])
+@pytest.mark.parametrize("piece", ["<br>", "<a href='/x'>y</a>", "<p title='>'>", "<!-- '> --><i></i>"])
 def test_a_page_of_too_many_tags_is_refused(piece):
     assert read(piece * (MAX_TAGS + 1)).reason == TOO_MUCH
 
@@ -459,6 +545,79 @@ def test_a_tag_of_too_many_attributes_is_refused_before_it_is_parsed(attribute):
 @pytest.mark.parametrize("value", ["x y = / < > ' " * MAX_TAGS, "data:image/png;base64," + "AA+/" * MAX_TAGS])
 def test_a_long_value_is_one_attribute(value):
     assert PARAGRAPHS[0] in read(page(f'<div data-state="{value}"></div>')).text
+
+
+JSON = ",".join(
+    f'{{"html": "<a href=\\"/x\\" {each}>it\'s <b>", "n": {each}}}' for each in range(MAX_ATTRIBUTES_OF_A_TAG * 2)
+)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "<script>var state = [{}]</script>",
+        '<script type="application/json">[{}]</script>',
+        '<SCRIPT\nasync data-x="a>b">[{}]</SCRIPT >',
+        "<script>/*<!-- <script>*/ [{}] /*</script> -->*/</script>",
+        "<style>/* {} */</style>",
+        "<!-- {} -->",
+        "<iframe>{}</iframe>",
+    ],
+)
+def test_json_in_scripts_styles_and_comments_is_neither_tags_nor_attributes(raw):
+    found = read(page(raw.replace("{}", JSON), head=raw.replace("{}", JSON)))
+    assert all(paragraph in found.text for paragraph in PARAGRAPHS)
+    assert "html" not in found.text
+
+
+def test_a_stray_quote_does_not_make_a_script_part_of_a_tag():
+    assert PARAGRAPHS[0] in read(page(f'<a href="/x"">x</a><script>var state = [{JSON}]</script>')).text
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        '<p title="<script>">{}</p><i title="</script>"></i>',
+        "<!-- <script> -->{}<!-- </script> -->",
+        "<textarea><script></textarea>{}<textarea></script></textarea>",
+        "<script><!-- --></script>{}<script></script>",
+        "<!-->{}<!-- -->",
+    ],
+)
+def test_visible_text_between_what_only_looks_like_a_script_is_read(trick):
+    assert (
+        "a sentence that everybody sees"
+        in read(page(trick.replace("{}", "<p>Here is a sentence that everybody sees.</p>"))).text
+    )
+
+
+@pytest.mark.parametrize(
+    "trick",
+    ["<script><!-- <script> </script> {} --></script>", "<style>{}</style>", "<iframe>{}</iframe>", "<!-- {} --!>"],
+)
+def test_what_stands_in_a_script_to_its_real_end_is_not_read(trick):
+    found = read(page(trick.replace("{}", ORDER)))
+    assert all(paragraph in found.text for paragraph in PARAGRAPHS)
+    assert "HACKED" not in repr(found)
+
+
+@pytest.mark.parametrize("type_", ["image/png;base64", "image/svg+xml", "font/woff2;charset=utf-8;base64"])
+def test_embedded_pictures_do_not_count_as_the_size_of_a_page(type_):
+    picture = f'<img src="data:{type_},{"iVBORw0KGgo" * (MAX_BYTES // 20)}">'
+    found = read(page(picture * 2))
+    assert all(paragraph in found.text for paragraph in PARAGRAPHS)
+    assert refusal("text/html", picture.encode() * 2) is None
+    assert "3 MB" in refusal("text/html", page("x" * MAX_BYTES).encode())
+
+
+@pytest.mark.parametrize(
+    "span", ['<span class="k">let</span> ', '<span style="color:#c00">let</span> ', "<b>let</b><i>x</i> "]
+)
+def test_highlighted_code_of_many_tags_is_read(span):
+    code = f"<pre><code>{f'<div class=line>{span * 3}</div>' * (MAX_TAGS // 3)}</code></pre>"
+    found = read(page(code))
+    assert all(paragraph in found.text for paragraph in PARAGRAPHS)
+    assert "let" in found.text
 
 
 def test_tags_in_a_script_are_no_tags():

@@ -11,7 +11,8 @@ from enricher.errors import GaveUp, KeyRefused, Refused, SettingError
 from enricher.model import Accept, Answer, Compute, Failed, Found, Item, Price, Refuse, Request, Response, Window
 from enricher.pipelines.articles.analysis import Analysis, Article
 from enricher.pipelines.articles.analysts import LocalAnalyst, ModelAnalyst
-from enricher.pipelines.articles.extraction import REFUSED, Extracted, extract
+from enricher.pipelines.articles.extraction import Extracted, extract
+from enricher.pipelines.articles.extraction.kinds import REFUSED
 from enricher.pipelines.articles.fetching import MOST_REDIRECTS, Fetched, Fetcher
 from enricher.pipelines.articles.pages.reasons import GONE, NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED, NotNow
 from enricher.pipelines.articles.pipeline import Choices, articles, lane_of

@@ -31,9 +31,10 @@ PER_SITE = 2
 """Requests to one registrable domain at a time: what a browser's user would hardly notice."""
 
 ATTEMPTS = 3
-MOST_PAGE_BYTES = 3 * 1024 * 1024
+MOST_PAGE_BYTES = 10 * 1024 * 1024
+"""With pictures embedded in it, which do not count as a page's size (`extraction.kinds.MAX_BYTES`)."""
 MOST_FEED_BYTES = 10 * 1024 * 1024
-MOST_ROBOTS_BYTES = MOST_PAGE_BYTES
+MOST_ROBOTS_BYTES = 3 * 1024 * 1024
 """More than is heeded of a robots.txt (`robots.MOST_BYTES`): of a longer one, the beginning holds."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
