@@ -16,6 +16,7 @@ from enricher.errors import InputError
 from enricher.model import Row, Skipped, Source
 from enricher.pipelines.movies import archive, delimited
 from enricher.pipelines.movies.films import LONGEST_TITLE_CHARS
+from enricher.pipelines.movies.lists.cells import INVISIBLE
 from enricher.pipelines.movies.sources import content_digest, read_films
 from enricher.pipelines.movies.text import HEAD_BYTES
 
@@ -110,18 +111,18 @@ def test_a_review_of_many_lines_is_one_cell_and_later_lines_keep_their_numbers(r
     assert (heat.line, ran.line) == (2, 5)
 
 
-def test_a_list_with_a_preamble_yields_its_films_and_names_the_lines_above(read):
+def test_what_letterboxd_writes_above_a_list_is_expected_and_other_text_there_is_named(read):
     everything = read(LIST)
     assert films(everything) == [("Heat", 1995), ("Ran", 1985)]
     assert [row.line for row in rows_of(everything)] == [7, 8]
-    assert skipped(everything) == [(line, "text above the column names") for line in (1, 2, 3)]
+    assert skipped(everything) == []
+    assert skipped(read("My films\nName,Year\nHeat,1995\n")) == [(1, "text above the column names")]
     assert list(rows_of(everything)[0].cells) == ["Position", "Name", "Year", "URL", "Description"]
 
 
 def test_a_list_may_begin_with_a_blank_line_and_have_no_films(read):
     everything = read("\nDate,Name,Tags,URL,Description\nx,Empty,,u,\n\nPosition,Name,Year,URL,Description\n")
-    assert rows_of(everything) == []
-    assert len(skipped(everything)) == 2
+    assert everything == []
 
 
 def test_a_table_of_lists_is_no_list_with_a_preamble(read):
@@ -170,11 +171,11 @@ def test_rows_with_one_id_are_one_film_only_where_they_say_the_same_of_it(read):
 def test_the_tmdb_number_of_a_series_is_not_taken_for_a_film(read):
     """TMDB counts series apart: 4607 is Lost among the series, and another work among the films."""
     (row,) = read("type,title,year,tmdb_id\nshow,Lost,2004,4607\n")
-    assert (row.item.key, row.item.fields["tmdb_id"]) == ("film:lost|2004", None)
+    assert (row.item.fields["not_a_film"], row.item.fields["tmdb_id"]) == ("a series, not a film", None)
 
 
 def test_a_row_with_an_id_needs_no_title(read):
-    everything = read("imdb_id,title\ntt0113277,\n,\n")
+    everything = read("imdb_id,title,note\ntt0113277,,\n,,good\n")
     assert [row.item and row.item.key for row in rows_of(everything)] == ["imdb:tt0113277", None]
     assert rows_of(everything)[1].error == "no title"
 
@@ -401,8 +402,11 @@ def test_blank_lines_are_passed_over_in_silence(read):
     assert [row.line for row in read("\n \nName,Year\n\nHeat,1995\n \t \nRan,1985\n\x1a")] == [5, 7]
 
 
-def test_a_row_of_empty_cells_is_a_row(read):
-    (row,) = read("Name,Year\n,\n")
+@pytest.mark.parametrize("line", [",,", " , ,\t", '"","",""', "\u00a0,,"])
+def test_a_line_of_separators_only_is_a_blank_line(read, line):
+    """Spreadsheets write dozens of them below a list."""
+    assert [row.line for row in read(f"Name,Year,Note\nHeat,1995,\n{line}\nRan,1985,\n{line}\n")] == [2, 4]
+    (row,) = read(f"Name,Year,Note\n,1995,\n{line}\n")
     assert (row.item, row.error) == (None, "no title")
 
 
@@ -557,7 +561,7 @@ def test_an_export_becomes_one_row_a_film(export):
     assert (ikiru.cells["Files"], ikiru.cells["Letterboxd URI"]) == ("watchlist.csv", "https://boxd.it/ikiru")
     assert ran.cells["Letterboxd URI"] == "https://boxd.it/ran"
     assert {tuple(row.cells) for row in rows_of(everything)} == {tuple(heat.cells)}
-    assert skipped(everything) == [(line, "lists/top.csv: text above the column names") for line in (1, 2, 3)]
+    assert skipped(everything) == []
 
 
 def test_an_entrys_address_is_never_taken_for_the_films(export):
@@ -804,7 +808,7 @@ def test_what_the_csv_module_writes_is_read_back_cell_by_cell(tmp_path, table, d
     with path.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out, delimiter=delimiter).writerows([("Name", "Year", "Review"), *table])
     read = [list(row.cells.values()) for row in rows_of(read_films([path]))]
-    assert read == [list(cells) for cells in table if "".join(cells).strip() or delimiter != "\t"]
+    assert read == [list(cells) for cells in table if any(cell.strip(INVISIBLE) for cell in cells)]
 
 
 # ── the digest ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -49,11 +49,15 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A list whose column names are known: `preamble` stood above them, `records` (lazy) stand below."""
+    """A list whose column names are known: `preamble` stood above them, `records` (lazy) stand below.
+
+    With `headings`, a record of one cell is a heading between the others.
+    """
 
     header: list[str]
     preamble: list[Record]
     records: Iterator[Record]
+    headings: bool = False
 
 
 def open_table(lines: Iterator[str], find_header: Callable[[Sequence[Record]], tuple[int, int] | None]) -> Table:

@@ -1,0 +1,111 @@
+"""What a row says of its kind: a film, or something that is none.
+
+Rule 1: a wrong film is worse than none. A row that says it is a series, a season, an episode, a game is no film, whatever
+the name of the column that says so.
+Rule 2: a plain word for a film wins: TV movies, TV specials, shorts and anime movies are films.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from . import words
+
+SERIES = "a series, not a film"
+SEASON = "a season of a series, not a film"
+EPISODE = "an episode of a series, not a film"
+ANIME = "an anime series, not a film"
+GAME = "a game, not a film"
+NO_FILM = "not a film, as the row says"
+
+_WORDS = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_UNFILLED = {"", "0", "00", "none", "null", "na", "nan", "false", "no", "s0e0"}
+
+# Sites that tell films and series apart by their addresses.
+_SERIES_LINK = re.compile(
+    r"https?://(?:[\w-]+\.)*(?:themoviedb|tmdb|trakt|simkl|thetvdb|rottentomatoes|metacritic|justwatch|kinopoisk|filmweb"
+    r"|allocine|senscritique|tvtime|serializd|tvmaze|moviepilot)\.\w+/(?:\w\w(?:-\w\w)?/)?"
+    r"(?:tv|tv-shows?|tv-series|shows?|series?|serien|serie|serial|anime|dramas?)[/_]",
+    re.IGNORECASE,
+)
+
+# "White Collar: Season 2: Withdrawal" as Netflix writes it, "Friends S1E1" as TMDB and file names do.
+_SEASON_NAMES = (
+    "season|staffel|saison|temporada|stagione|seizoen|sezon|säsong|sæson|sesong|kausi|évad|sezóna|сезон|シーズン|시즌"
+)
+_EPISODE_TITLE = re.compile(
+    rf":\s*(?:{_SEASON_NAMES})\s*\d+\s*(?::|$)"
+    r"|:\s*(?:limited series|mini[- ]?series|mini[- ]?serie|mini[- ]?série|miniserien|serie limitada|série limitée)\s*:"
+    r"|\bS\d{1,2}\s?E\d{1,3}\b|^:\s*\S",
+    re.IGNORECASE,
+)
+
+
+def kind_named(value: str) -> str | None:
+    """What a cell such as `tvSeries` or "TV Movie" names: "" for a film, a reason for another thing, None for neither.
+
+    >>> kind_named("tvMiniSeries"), kind_named("TV Special"), kind_named("Drama")
+    ('a series, not a film', '', None)
+    """
+    value = value.strip()
+    if not value or len(value) > 60:
+        return None
+    found = {words.folded(word) for word in _WORDS.findall(_CAMEL.sub(" ", value))} | {words.folded(value)}
+    if found & words.GAME_WORDS:
+        return GAME
+    for name, those in words.OTHER_WORDS.items():
+        if found & those:
+            return f"{name}, not a film"
+    if found & words.FILM_WORDS:
+        return ""
+    kinds = ((words.EPISODE_WORDS, EPISODE), (words.SEASON_WORDS, SEASON), (words.ANIME_WORDS, ANIME))
+    for those, reason in (*kinds, (words.SERIES_WORDS, SERIES)):
+        if found & those:
+            return reason
+    return None
+
+
+def plain_kind(value: str) -> str | None:
+    """As `kind_named`, of a column that usually says something else: the cell must be a kind and nothing more."""
+    known = words.SERIES_WORDS | words.SEASON_WORDS | words.EPISODE_WORDS | words.ANIME_WORDS | words.GAME_WORDS
+    return kind_named(value) if words.folded(value) in known | words.FILM_WORDS else None
+
+
+def flag(value: str, *, of_film: bool) -> str | None:
+    """What a yes or no in a column such as "is movie" (`of_film`) or "is series" says; None if it is empty."""
+    said = value.strip().casefold()
+    if not said:
+        return None
+    no = said in words.NO_WORDS
+    if of_film:
+        return NO_FILM if no else ""
+    return None if no else SERIES
+
+
+def filled(value: str) -> bool:
+    """Whether a cell for a season or an episode says something."""
+    return words.folded(value) not in _UNFILLED
+
+
+def of_links(cells: Iterable[str]) -> str | None:
+    """A reason if one of these cells is the address of a series."""
+    for cell in cells:
+        if "://" in cell and len(cell) < 500 and _SERIES_LINK.match(cell.strip()):
+            return SERIES
+    return None
+
+
+def of_title(title: str) -> str | None:
+    """A reason if a title says itself that it is an episode's."""
+    if (":" in title or "S" in title or "s" in title) and _EPISODE_TITLE.search(title):
+        return EPISODE
+    return None
+
+
+def decided(said: Sequence[str | None]) -> str | None:
+    """One answer from several columns: "" (a film) if one says so, else the first reason, None if none says anything."""
+    if "" in said:
+        return ""
+    return next((one for one in said if one), None)
