@@ -466,7 +466,6 @@ def world(request):
         ("The Thing", 1982, 1091),
         ("Boot, Das", 1981, 18),
         ("The Boat", 1981, 18),
-        ("Trianglee", 2009, None),
         ("Sides", 2006, None),
         ("Twins", 1988, None),
         ("House", None, None),
@@ -483,6 +482,64 @@ def world(request):
 def test_a_film_is_found_by_any_of_its_names_and_never_guessed(world, title, year, film):
     conclusion = ask(RECIPE, world, title, year)
     assert (conclusion.record["tmdb_id"] if hasattr(conclusion, "record") else None) == film
+
+
+@pytest.mark.parametrize(
+    ("title", "year", "film"),
+    [
+        ("Trianglee", 2009, 26466),
+        ("Trianglee", 2010, None),
+        ("Trianglee", None, None),
+        ("L.A. Confidentail", 1997, 2118),
+        ("The Empire Srtikes Back", 1980, 1891),
+        ("Any Given Sundey", 1999, 9563),
+        ("Amerian History X", 1998, 73),
+        ("The Thing from Anoter World", 1951, 9007),
+        ("Rocky IVV", 1990, None),
+    ],
+)
+def test_a_title_with_one_misspelt_word_is_found_in_its_very_year(title, year, film):
+    conclusion = ask(RECIPE, WORLDS["strict"], title, year)
+    assert (conclusion.record["tmdb_id"] if hasattr(conclusion, "record") else None) == film
+
+
+@pytest.mark.parametrize(
+    ("film", "written"),
+    [
+        ("Kill Bill: Vol. 2", ["Kill Bill: Volume 2", "Kill Bill Volume Two", "Kill Bill Vol II"]),
+        ("Doctor Sleep", ["Dr. Sleep", "Dr Sleep"]),
+        ("Harry Potter and the Deathly Hallows: Part 2", ["Harry Potter & the Deathly Hallows Pt. II"]),
+        ("Saint Maud", ["St. Maud"]),
+        ("The Ladies Number 1 Club", ["The Ladies' No. 1 Club", "Ladies No 1 Club"]),
+        ("Miracle on 34th Street", ["Miracle on 34th St."]),
+        (
+            "Rock & Roll High School",
+            ["Rock 'n' Roll High School", "Rock and Roll High School", "Rock n Roll High School"],
+        ),
+    ],
+)
+def test_a_word_may_be_abbreviated_in_the_list_or_at_the_service(film, written):
+    world = World([_film(1, film, "2004-04-16"), _film(2, "Another One", "2004-01-01")])
+    assert [ask(RECIPE, world, title, 2004).record["tmdb_id"] for title in written] == [1] * len(written)
+
+
+FAME = [(1000, 66, 1), (1000, 67, None), (100, 4, 1), (100, 5, None), (99, 1, None)]
+
+
+@pytest.mark.parametrize(("votes", "others", "film"), FAME)
+def test_without_a_year_the_far_better_known_of_several_films_is_meant(votes, others, film):
+    both = [_film(1, "House", "1977-07-30"), _film(2, "House", "1985-12-06")]
+    world = World([{**one, "vote_count": count} for one, count in zip(both, (votes, others), strict=True)])
+    conclusion = ask(RECIPE, world, "House")
+    assert (conclusion.record["tmdb_id"] if hasattr(conclusion, "record") else None) == film
+
+
+def test_a_film_that_nobody_knows_is_not_believed_beside_a_famous_one_of_the_next_year():
+    famous = _film(1, "Insomnia", "2002-05-24", also_released=[2001])
+    unknown = _film(2, "Insomnia", "2001-03-01")
+    world = World([{**famous, "vote_count": 5000}, {**unknown, "vote_count": 3}])
+    assert type(ask(RECIPE, world, "Insomnia", 2001)).__name__ == "Unsure"
+    assert ask(RECIPE, world, "Insomnia", 2002).record["tmdb_id"] == 1
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ WELL_KNOWN_VOTES = 1000
 OUTVOTES = 100
 """Of several films of one name and year, the one with so many times the votes of every other is meant."""
 
+FAMOUS = ((1000, 15), (100, 25))
+"""Without a year: of several films of one name, the one with at least so many votes and so many times the votes of every
+other is meant. On lists of films that people have seen, one in a thousand of these is the other (benchmarks.matching)."""
+
 RIVAL_OUTVOTES = 10
 """A result with so many times the votes of the film that would be believed is worth one check of its other names."""
 
@@ -75,13 +79,19 @@ def _as_near(one: Scored, best: Scored) -> bool:
 
 
 def outvoting(held: Sequence[Scored]) -> Scored | None:
-    """Of several films that hold the name in the very year, the one that has `OUTVOTES` times the votes of the others.
+    """Of several films that hold the name, the one that is so much better known that it is meant: by `OUTVOTES` in the
+    very year, by `FAMOUS` where a year is unknown.
 
     None where there is none such, and where its name is a translation only: the list may mean the other one.
     """
     best, *others = sorted(held, key=lambda one: -one.film.votes)
-    most = max((one.film.votes for one in others), default=0)
-    return best if best.own_name and best.gap == 0 and best.film.votes >= OUTVOTES * max(most, 1) else None
+    votes, most = best.film.votes, max((one.film.votes for one in others), default=0)
+    if not best.own_name:
+        return None
+    if best.gap == 0:
+        return best if votes >= OUTVOTES * max(most, 1) else None
+    famous = any(votes >= least and votes >= times * most for least, times in FAMOUS)
+    return best if famous and all(one.gap is None for one in held) else None
 
 
 def rival(wish: Wanted, ranked: Iterable[Scored], chosen: Scored) -> Scored | None:
@@ -97,13 +107,21 @@ def rival(wish: Wanted, ranked: Iterable[Scored], chosen: Scored) -> Scored | No
     return max(near, key=lambda one: (one.film.votes, -one.film.id), default=None)
 
 
+def overshadowed(ranked: Iterable[Scored], chosen: Scored) -> bool:
+    """Whether a film of this very name, one year beside, has `OUTVOTES` times the votes of the one in the very year: which
+    of two years a list means is less sure than that.
+    """
+    least = OUTVOTES * max(chosen.film.votes, 1)
+    return chosen.gap == 0 and any(one.own_name and one.gap == 1 and one.film.votes >= least for one in ranked)
+
+
 def _explained(wish: Wanted, one: Scored) -> bool:
     """Whether a title of its own holds the words that were searched for."""
     asked = set(forms(wish.main).core.split())
     return any(asked <= set(forms(title).core.split()) for title in one.film.titles)
 
 
-def worth_a_check(ranked: Iterable[Scored], *, everywhere: bool) -> list[Scored]:
-    """Those whose other names may be the one wanted, best first."""
+def worth_a_check(ranked: Iterable[Scored], *, everywhere: bool, whole: bool = True) -> list[Scored]:
+    """Those whose other names may be the one wanted, best first. `whole`: they were found by a whole name."""
     near = [one for one in ranked if one.gap in ((0, 1, None) if everywhere else (0,))]
-    return near if len(near) <= FEW else [one for one in near if one.strength >= WORTH_A_CHECK]
+    return near if whole and len(near) <= FEW else [one for one in near if one.strength >= WORTH_A_CHECK]

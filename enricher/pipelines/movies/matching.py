@@ -15,6 +15,7 @@ because the steps fail in different ways:
   87-88  one is the other's tail: The Road Warrior = Mad Max 2: The Road Warrior
      77  the film has the list's head: too often a companion of the same year (Watchmen: Tales of …), so it is checked,
          never believed. Head against head is nothing at all: all of "Star Wars: …" would be one film
+     84  one letter added, lost, replaced or swapped with the next, and no number; not the plural: Alien is not Aliens
     ≤86  similar spelling (rapidfuzz), and only where the numbers agree: Rocky II is not Rocky III
 
 **The year is checked here, whatever the search did with it**: searching for House in 1977 returns films of 1976. TMDB's
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
 
 from .titles import Forms, forms, with_article_in_front
 
@@ -45,6 +47,10 @@ PART_OF_NAME = 87.0
 ALIKE = 80.0
 """From here on a similar spelling (0.86 × a ratio of 93: one letter of ten) is believed, in the very year and without a
 rival."""
+
+ONE_TYPO = 84.0
+SHORTEST_WITH_TYPO = 5
+"""Letters. One letter of four is another word: Heat, Meat."""
 
 _YEAR_PENALTY = {0: 0.0, 1: 4.0, 2: 20.0, 3: 25.0}
 _YEAR_FAR = 40.0
@@ -67,7 +73,15 @@ def strength(reading: Forms, title: Forms) -> float:
         for step, agree in _STEPS:
             if agree(reading, title):
                 return step
-    return alike * (0.86 if reading.numbers == title.numbers else 0.6)
+    if reading.numbers != title.numbers:
+        return alike * 0.6
+    return max(alike * 0.86, ONE_TYPO if _differ_by_a_typo(reading.folded, title.folded) else 0.0)
+
+
+def _differ_by_a_typo(one: str, other: str) -> bool:
+    if min(len(one), len(other)) < SHORTEST_WITH_TYPO or one == f"{other}s" or other == f"{one}s":
+        return False
+    return OSA.distance(one, other, score_cutoff=1) == 1
 
 
 _STEPS: tuple[tuple[float, Callable[[Forms, Forms], bool]], ...] = (

@@ -21,13 +21,13 @@ from typing import Any
 from urllib.parse import quote
 
 from ...model import Answer, Conclusion, Found, Item, NotFound, Recipe, Request, Service
-from .choosing import believable, holders, outvoting, rival, worth_a_check
+from .choosing import believable, holders, outvoting, overshadowed, rival, worth_a_check
 from .conclusions import DECIDED_NONE, EPISODE, NO_TITLE, SERIES, contradicted, undecided, unknown_ids
 from .matching import Film, Scored, Wanted, film_of, rank, score, wanted
 from .record import movie_record
 from .searching import Search, search_request, searches
 
-MOST_SEARCHES = 3
+MOST_SEARCHES = 4
 MOST_DETAILS = 3
 
 NO_SUCH_FILM = "none"
@@ -221,7 +221,9 @@ class _Inquiry:
         for _ in range(most_searches):
             pages = yield from self._search(search)
             everywhere = everywhere or (search.year is None and (wish.year is not None or search.page >= pages))
-            if (yield from self._settle(wish, everywhere=everywhere)):
+            if (yield from self._settle(wish, everywhere=everywhere, whole=search.whole)):
+                break
+            if not search.whole and believable(rank(wish, self.films.values()), everywhere=everywhere):
                 break
             try:
                 search = plan.send(pages)
@@ -229,9 +231,10 @@ class _Inquiry:
                 break
         # With a year there is nothing more to be had; without one, unread pages may still hold the same name.
         chosen = self._choose(wish, everywhere=everywhere, complete=everywhere or wish.year is not None)
-        if chosen is None:
+        ranked = rank(wish, self.films.values())
+        if chosen is None or overshadowed(ranked, chosen):
             return None
-        rivalling = rival(wish, rank(wish, self.films.values()), chosen)
+        rivalling = rival(wish, ranked, chosen)
         if rivalling is None or rivalling.film.id in self.details or len(self.details) >= MOST_DETAILS:
             return chosen
         yield from self._check(rivalling.film)
@@ -245,7 +248,7 @@ class _Inquiry:
             return believable(ranked, everywhere=everywhere)
         return held[0] if len(held) == 1 else outvoting(held)
 
-    def _settle(self, wish: Wanted, *, everywhere: bool) -> Generator[Request, Answer, list[Scored]]:
+    def _settle(self, wish: Wanted, *, everywhere: bool, whole: bool) -> Generator[Request, Answer, list[Scored]]:
         """The films that hold the name, after checks of those that may: one, several (a tie) or none so far."""
         while True:
             ranked = rank(wish, self.films.values())
@@ -253,7 +256,11 @@ class _Inquiry:
             if len(held) == 1:
                 return held
             # A tie can be broken only by a second name; its winner's details are then known already.
-            doubtful = (held if wish.other_names else []) if held else worth_a_check(ranked, everywhere=everywhere)
+            doubtful = (
+                (held if wish.other_names else [])
+                if held
+                else worth_a_check(ranked, everywhere=everywhere, whole=whole)
+            )
             unchecked = [one for one in doubtful if one.film.id not in self.details]
             if not unchecked or len(self.details) >= MOST_DETAILS:
                 return held
@@ -263,7 +270,9 @@ class _Inquiry:
 
     def _search(self, search: Search) -> Generator[Request, Answer, int]:
         """Add the films of one page to what is known; returns the number of pages."""
-        answer = yield search_request(self.service, self.language, *search, include_adult=self.include_adult)
+        answer = yield search_request(
+            self.service, self.language, search.query, search.year, search.page, include_adult=self.include_adult
+        )
         for film in _films(answer.data, "results"):
             self.films.setdefault(film.id, film)
         pages = answer.data.get("total_pages") if isinstance(answer.data, Mapping) else None

@@ -15,6 +15,9 @@ from ...model import Request, Service
 from .matching import Wanted
 from .titles import forms
 
+SHORTEST_HALVED = 6
+"""Letters. The half of a shorter word is the beginning of too many."""
+
 
 def search_request(
     service: Service,
@@ -35,11 +38,12 @@ def search_request(
 
 
 class Search(NamedTuple):
-    """One search: its words, the year it is narrowed to, the page."""
+    """One search: its words, the year it is narrowed to, the page; `whole`: the words are a name and no part of one."""
 
     query: str
     year: int | None
     page: int = 1
+    whole: bool = True
 
 
 def searches(wish: Wanted) -> Generator[Search, int, None]:
@@ -48,7 +52,8 @@ def searches(wish: Wanted) -> Generator[Search, int, None]:
     More pages than one mean that the film is hidden rather than missing: ask on, with the words that carry the name
     only, or for the second page. Otherwise it goes by another year or name: ask without the year for the beginning of
     the title, for its other names, the last one first (that is where lists write the original title), for its end.
-    Where the name is so common that it is hidden again, ask for the years beside its own; else for its longest word.
+    Where the name is so common that it is hidden again, ask for the years beside its own. Else one of its words may be
+    misspelt: ask for each half of them in its year.
     """
     words = forms(wish.main)
     asked = {first := Search(wish.main, wish.year)}
@@ -64,9 +69,28 @@ def searches(wish: Wanted) -> Generator[Search, int, None]:
         if wide not in asked:
             asked.add(wide)
             pages = yield wide
+    if pages <= 1:
+        yield from _halves(words.core, wish.year)
     if wish.year is not None and pages > 1:
         yield Search(wish.main, wish.year + 1)
         yield Search(wish.main, wish.year - 1)
     longest = Search(max(words.key.split(), key=len, default=wish.main), wish.year)
     if longest not in asked:
         yield longest
+
+
+def _halves(core: str, year: int | None) -> Generator[Search, int, None]:
+    """Searches that find a name although one of its words is misspelt: the longest word alone, and the others.
+
+    The half with fewer letters goes first, because the mistake is less likely in it. The beginning of a single word is
+    all that there is to ask for.
+    """
+    words = core.split()
+    longest = max(words, key=len, default="")
+    others = [word for word in words if word != longest]
+    if not others:
+        if len(longest) >= SHORTEST_HALVED:
+            yield Search(longest[: len(longest) // 2], year, whole=False)
+        return
+    for half in sorted((longest, " ".join(others)), key=len):
+        yield Search(half, year, whole=False)

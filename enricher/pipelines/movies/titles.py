@@ -29,8 +29,16 @@ _NUMBERS = (
 )
 # fmt: on
 _NUMBER_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)}
-_SHORT_WORDS = {"versus": "vs", "doctor": "dr", "mister": "mr", "volume": "vol", "saint": "st"}
-_COUNTED = {"part", "episode", "chapter", "vol", "book", "teil", "partie", "parte", "kapitel"}
+# Words that lists and TMDB write in two ways → the one way in which they are compared.
+_ABBREVIATED = {
+    "versus": "vs", "doctor": "dr", "mister": "mr", "volume": "vol", "saint": "st", "street": "st", "number": "no",
+    "pt": "part", "ep": "episode", "ch": "chapter", "mount": "mt", "fort": "ft", "brothers": "bros", "junior": "jr",
+    "senior": "sr", "sergeant": "sgt", "captain": "capt", "lieutenant": "lt", "professor": "prof", "avenue": "ave",
+    "boulevard": "blvd", "department": "dept", "corporation": "corp", "incorporated": "inc",
+}  # fmt: skip
+_TWO_WAYS = (frozenset(_ABBREVIATED) | frozenset(_ABBREVIATED.values())) - {"no"}  # a word of its own, mostly
+_COUNTED = {"part", "pt", "episode", "ep", "chapter", "ch", "vol", "volume", "book", "no", "number", "teil", "partie"}
+_COUNTED |= {"parte", "kapitel"}
 _ROMAN = re.compile(r"x{0,3}(?:ix|iv|v?i{0,3})")
 _ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10}
 
@@ -68,12 +76,16 @@ def _roman(word: str) -> str | None:
 
 
 def _canonical(words: list[str]) -> list[str]:
-    """Numbers in digits (II, two → 2; a lone I, V or X only where something is counted), common words in their short form."""
+    """Numbers in digits (II, two → 2; a lone I, V or X only where something is counted), and one way of writing for words
+    that are often abbreviated.
+    """
     result = []
     for position, word in enumerate(words):
         counted = position > 0 and words[position - 1] in _COUNTED
+        if word == "n" and 0 < position < len(words) - 1:
+            word = "and"  # Rock 'n' Roll
         if len(word) > 1 or counted:
-            word = _roman(word) or _NUMBER_WORDS.get(word) or _SHORT_WORDS.get(word) or word
+            word = _roman(word) or _NUMBER_WORDS.get(word) or _ABBREVIATED.get(word) or word
         result.append(word)
     return result
 
@@ -107,7 +119,8 @@ def _core(plain: str) -> str:
     kept = "".join(one if _is_word(one) or ord(one) in _APOSTROPHES else " " for one in plain)
     carrying = [word for word in kept.split() if word not in _SMALL_WORDS]
     named = [word for word in carrying if not (word.isdigit() or _roman(word) or word in _NUMBER_WORDS)]
-    return " ".join(named or carrying)
+    surely = [word for word in named if word not in _TWO_WAYS]
+    return " ".join(surely or named or carrying)
 
 
 # Where a subtitle begins: a colon, a dash between spaces, a bracket, a slash between spaces, "or" as in "Birdman or (…".
@@ -170,7 +183,9 @@ class Forms:
 
     @cached_property
     def core(self) -> str:
-        """The words that carry the name, to search by: without small words and numbers, if any other is left."""
+        """The words that carry the name, to search by: without small words, numbers and words that are often
+        abbreviated, if any other is left.
+        """
         return _core(self._plain) or self.key
 
     @cached_property
