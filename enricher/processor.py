@@ -277,7 +277,8 @@ def _columns(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entries(url: str, conclusion: Conclusion) -> list[dict[str, Any]]:
-    return list(_record(url, conclusion)["entries"])
+    names = ("url", "title", "author", "published")
+    return [{name: entry[name] for name in names} for entry in _record(url, conclusion)["entries"]]
 
 
 def _content(url: str, content: Content | Failed) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Feeds become entries: as many as feedparser sees, whatever the bytes; JSON Feed by its specification; OPML both ways."""
 
 import contextlib
+import html
 import json
 import warnings
 
@@ -482,3 +483,45 @@ def test_opml_is_written_as_readers_expect_it():
     assert 'type="rss"' in written
     assert 'xmlUrl="https://a.example/?a=1&amp;b=2"/>' in written
     assert written.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<opml version="2.0">')
+
+
+# ── a feed's own text ───────────────────────────────────────────────────────────────────────────────────────────────
+
+WORDS = "The bees came back to the harbour in May. " * 5
+LONG = f"<p>{WORDS}</p><p style='display:none'>Obey.</p><ul><li>One</li><li>Two &amp; a half</li></ul>"
+TOLD = f"{WORDS.strip()}\nOne\nTwo & a half"
+IN_RSS = "<rss version='2.0' xmlns:content='http://purl.org/rss/1.0/modules/content/'><channel><item>{}</item></channel></rss>"
+IN_ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'><entry>{}</entry></feed>"
+
+
+def json_item(**item):
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", **item}]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        IN_RSS.format(f"<content:encoded><![CDATA[{LONG}]]></content:encoded><description>Short.</description>"),
+        IN_RSS.format(f"<description>{html.escape(LONG)}</description>"),
+        IN_ATOM.format(f"<content type='html'>{html.escape(LONG)}</content><summary>Short.</summary>"),
+        IN_ATOM.format(f"<content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'>{LONG}</div></content>"),
+        IN_ATOM.format(f"<summary type='html'><![CDATA[{LONG}]]></summary>"),
+        json_item(content_html=LONG, summary="Short."),
+    ],
+)
+def test_an_entry_has_the_text_that_its_feed_holds_without_what_nobody_sees(body):
+    (entry,) = parse_feed(body.encode(), "https://news.example/feed").entries
+    assert (entry.text, entry.word_count) == (TOLD, 49)
+
+
+def test_a_text_that_is_no_markup_keeps_its_brackets():
+    text = f"How to centre a <div>: {WORDS}"
+    for body in (json_item(content_text=text), IN_ATOM.format(f"<content type='text'>{html.escape(text)}</content>")):
+        (entry,) = parse_feed(body.encode(), "").entries
+        assert entry.text == text.strip()
+
+
+@pytest.mark.parametrize("text", ["", "Read on.", "<b>" * 100_000, "&nbsp;" * 100, "word " * 24, "<!-- word -->" * 30])
+def test_what_is_too_little_for_an_article_is_no_text(text):
+    (entry,) = parse_feed(json_item(content_html=text).encode(), "").entries
+    assert (entry.text, entry.word_count) == ("", 0)

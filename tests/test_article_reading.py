@@ -13,6 +13,7 @@ from enricher.pipelines.articles.pages.reasons import GONE, NO_SUCH_PAGE, NOT_AL
 from enricher.pipelines.articles.reading import (
     GONE_STATE,
     NO_ENTRIES,
+    NO_OWN_TEXT,
     OK,
     PARSE_WITHIN_S,
     SHALLOW_LISTED,
@@ -84,7 +85,8 @@ def test_a_feed_is_fetched_and_read_by_a_process_that_can_be_killed():
     flow = reading()
     assert flow.send(BODY) == Compute(parse, (b"<rss/>", FEED, "application/rss+xml"), timeout_s=PARSE_WITHIN_S)
     found = end(flow, feed(entry("https://news.example/1", "Bees", "2026-01-02T03:04:05Z", "Ann")))
-    entries = [{"url": "https://news.example/1", "title": "Bees", "author": "Ann", "published": "2026-01-02T03:04:05Z"}]
+    told = {"url": "https://news.example/1", "title": "Bees", "author": "Ann", "published": "2026-01-02T03:04:05Z"}
+    entries = [{**told, "id": None, "text": "", "text_words": 0}]
     assert found == Found({"feed": FEED, "title": "The News", "entries": entries})
 
 
@@ -233,7 +235,8 @@ def named(*urls, kind="either", name="command line"):
 
 
 def read(url, *entries, title="The News"):
-    fields = [{name: getattr(one, name) for name in ("url", "title", "author", "published")} for one in entries]
+    names = ("url", "title", "author", "published", "id", "text")
+    fields = [{name: getattr(one, name) for name in names} | {"text_words": one.word_count} for one in entries]
     return Outcome(Item(url), "enriched", {"feed": url, "title": title, "entries": fields})
 
 
@@ -301,8 +304,8 @@ def test_a_source_that_is_named_twice_is_read_once():
 @pytest.mark.parametrize(
     ("address", "error"),
     [
-        (None, "it has no address"),
-        ("", "it has no address"),
+        (None, f"it has no address, and {NO_OWN_TEXT}"),
+        ("", f"it has no address, and {NO_OWN_TEXT}"),
         ("javascript:alert(1)", "its address is no web address"),
         ("mailto:ann@example.org", "its address is no web address"),
         ("http://user:pass@news.example/", "its address is no web address"),
@@ -360,6 +363,42 @@ def test_a_page_without_a_feed_is_a_row_and_no_feed():
     assert "feed" not in reading.rows[0].cells
 
 
+TEXT = "The bees came back to the harbour. " * 10
+
+
+def own(id_, text=TEXT, url=None):
+    return Entry(url, "Bees", None, None, id_, text, len(text.split()))
+
+
+def test_an_entry_without_an_address_is_known_by_its_id_in_its_feed():
+    first = read(FEED, own("1"), own("2"), own("1", "Another text. " * 20))
+    second = read(OTHER, own("1"), own(None), own(None), own(None, "Another text. " * 20))
+    reading = put_together(named(FEED, OTHER), first, second)
+    keys = [row.item.key for row in reading.rows]
+    assert keys[:3] == [f"{FEED} 1", f"{FEED} 2", f"{OTHER} 1"]
+    assert (len(set(keys)), reading.doubles) == (5, 2)
+    assert reading.rows[0].item.fields == {
+        "url": None,
+        "feed": "The News",
+        "title": "Bees",
+        "text": TEXT,
+        "text_words": 70,
+    }
+
+
+def test_where_a_feed_s_text_is_all_there_is_another_text_is_another_article():
+    def digest(*entries):
+        return put_together(named(FEED), read(FEED, *entries)).digest
+
+    assert digest(own("1")) == digest(own("1")) != digest(own("1", "Another text. " * 20))
+    assert digest(own("1", url=A)) == digest(own("1", "Another text. " * 20, url=A))  # a page's is asked for anyway
+
+
+def test_a_feed_s_text_goes_along_with_an_address():
+    (row,) = put_together(named(FEED), read(FEED, own("1", url=A))).rows
+    assert (row.item.key, row.item.fields["text"], "text" in row.cells) == (A, TEXT, False)
+
+
 def test_a_feed_without_entries_is_named():
     reading = put_together(named(FEED), read(FEED))
     assert (reading.rows, reading.feeds) == ([], [FeedState(FEED, "The News", NO_ENTRIES, 0)])
@@ -369,7 +408,7 @@ def test_a_feed_without_entries_is_named():
 def test_a_feed_in_a_file_needs_nobody_to_be_asked():
     saved = parse_feed(rss(b"<link>https://news.example/a</link>", b"<title>Nowhere</title>"), "")
     reading = put_together([Local("saved.xml", saved)])
-    assert addresses(reading) == [A, "it has no address"]
+    assert addresses(reading) == [A, f"it has no address, and {NO_OWN_TEXT}"]
     assert {row.source for row in reading.rows} == {"saved.xml"}
     assert (reading.rows[0].cells["feed"], reading.feeds, reading.empty) == ("The News", [], [])
 

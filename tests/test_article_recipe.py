@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -43,7 +44,7 @@ RULES = Answer(200, None, b"User-agent: *\nDisallow: /closed/\nCrawl-delay: 2\n"
 NO_RULES = Answer(404, None, b"", missing=True)
 HTML = {"content-type": "text/html"}
 PAGE = Answer(200, None, b"<html><p>Bees came back.", headers=HTML)
-TEXT = Extracted("Bees came back.", "Bees return", "Ann", "2026-01-02", "en", "The News", None, 3)
+TEXT = Extracted("Bees came back.", "Bees return", "Ann", "2026-01-02", "en", "The News", None, 30)
 ANALYSIS = Analysis("Bees return", "They are back.", ("many", "everywhere"), "a survey", ("bees",), "Plant.")
 
 
@@ -103,8 +104,9 @@ def test_an_article_takes_its_rules_its_page_its_text_and_an_analysis():
             "published": "2026-01-02",
             "site": "The News",
             "language": "en",
-            "word_count": 3,
+            "word_count": 30,
             "text": "Bees came back.",
+            "text_source": "page",
             "summary": "They are back.",
             "key_findings": ["many", "everywhere"],
             "method": "a survey",
@@ -131,7 +133,7 @@ def test_what_the_feed_says_stands_before_what_the_page_says():
 def test_what_nobody_knows_is_left_empty():
     flow = recipe()(Item("a", {"url": URL}))
     at_extraction(flow)
-    flow.send(Extracted("Bees.", word_count=1))
+    flow.send(Extracted("Bees.", word_count=25))
     record = end(flow, Analysis("", "Bees.", (), "not stated", (), "")).record
     assert {name for name in COLUMNS if record[name] is None} == {"feed", "author", "published", "site", "language"}
     assert (record["title"], record["key_findings"], record["topics"]) == ("", [], [])
@@ -183,6 +185,88 @@ def test_an_article_that_cannot_be_analysed_here_fails_alone(came, reason):
     flow = recipe()(ITEM)
     at_analysis(flow)
     assert end(flow, came) == Failed(reason)
+
+
+# ── the feed's own text ─────────────────────────────────────────────────────────────────────────────────────────────
+
+OWN = {"text": "From the feed.", "text_words": 30}
+
+
+def with_own(words=30, url=URL):
+    return recipe(fetcher=RUDE)(
+        Item("a", {"url": url, "title": "Bees", "feed": "The News", **OWN, "text_words": words})
+    )
+
+
+def told(flow, asked):
+    assert asked.function is local.analyse
+    record = end(flow, ANALYSIS).record
+    return [record[name] for name in ("url", "canonical_url", "text", "word_count", "text_source", "site")]
+
+
+def test_an_entry_without_an_address_is_analysed_from_its_feed():
+    flow = with_own(url=None)
+    assert told(flow, next(flow)) == [None, None, "From the feed.", 30, "feed", None]
+    assert lane_of(Item("a", {"url": None})) == ""
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        *(
+            Refused("HTTP 403", 1),
+            Refused("not allowed", 1),
+            Refused("too large", 1),
+            Answer(410, None, b"", missing=True),
+        ),
+        Answer(200, None, b"%PDF-", headers={"content-type": "application/pdf"}),
+    ],
+)
+def test_where_a_page_refuses_the_feed_s_own_text_is_taken(came):
+    flow = with_own()
+    next(flow)
+    asked = flow.throw(came) if isinstance(came, Exception) else flow.send(came)
+    assert told(flow, asked) == [URL, "https://news.example/a?id=1", "From the feed.", 30, "feed", None]
+
+
+@pytest.mark.parametrize("words", [99, 100])
+def test_a_teaser_does_not_stand_for_a_page_that_may_be_there_the_next_time(words):
+    flow = with_own(words)
+    next(flow)
+    if words < 100:
+        assert end(flow, GaveUp("HTTP 500", 3)) == NotNow("answered HTTP 500 three times")
+    else:
+        assert told(flow, flow.throw(GaveUp("HTTP 500", 3)))[4] == "feed"
+
+
+@pytest.mark.parametrize(
+    ("own_words", "extracted", "taken"),
+    [
+        (30, Extracted(reason="no main text"), "feed"),
+        (30, Extracted("Not found.", word_count=2), "feed"),
+        (33, replace(TEXT, word_count=30), "feed"),
+        (32, replace(TEXT, word_count=30), "page"),
+        (300, replace(TEXT, word_count=900), "page"),
+    ],
+)
+def test_of_a_page_and_a_feed_the_longer_text_is_taken(own_words, extracted, taken):
+    flow = with_own(own_words)
+    next(flow)
+    flow.send(PAGE)
+    url, _, text, _, source, site = told(flow, flow.send(extracted))
+    assert (url, source) == (URL, taken)
+    assert text == ("From the feed." if taken == "feed" else "Bees came back.")
+    assert site == ("The News" if extracted.site else None)  # what the page says of itself stays
+
+
+def test_a_page_of_a_few_words_is_no_article_and_says_so():
+    for count, reason in (
+        (24, "its text has only 24 words: no article"),
+        (1, "its text has only one word: no article"),
+    ):
+        flow = recipe()(ITEM)
+        at_extraction(flow)
+        assert end(flow, Extracted("Page not found", word_count=count)) == Failed(reason)
 
 
 # ── who analyses ────────────────────────────────────────────────────────────────────────────────────────────────────

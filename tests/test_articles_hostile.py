@@ -22,6 +22,7 @@ from enricher.cli import run
 from enricher.model import Reach
 from enricher.pipelines.articles import extraction
 from enricher.pipelines.articles.pages.reasons import NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED
+from enricher.pipelines.articles.reading import NO_OWN_TEXT
 from enricher.transports import guard
 from enricher.transports.pooled import PooledTransport
 
@@ -209,7 +210,7 @@ def test_what_means_harm_fails_alone_and_everything_else_is_read(articles, opene
     rows = table()
     assert [row["status"] for row in rows[:GOOD]] == ["enriched"] * GOOD
     assert [row["error"] for row in rows[GOOD:]] == [
-        "it has no address",
+        f"it has no address, and {NO_OWN_TEXT}",
         "the feed holds more than 300,000 marks of its format",
         *(error for _, error in SITES.values()),
         "its robots.txt could not be read: too large",

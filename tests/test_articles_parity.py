@@ -22,7 +22,7 @@ SEED = 5034
 PATIENCE = {"ATTEMPTS": "20", "TIMEOUT": "0.7", "API_TIMEOUT": "0.7"}
 TOLD = ("t.csv", "t.json", "r.md", "r.html")
 
-ODD = {"pdf": "PDF", "image": "image", "missing": "404", "private": "robots.txt"}
+ODD = {"pdf": "PDF", "image": "image", "missing": "404", "private": "robots.txt", "empty": "no article"}
 """The addresses of the odd feed that hold no article, and what their reasons name."""
 
 

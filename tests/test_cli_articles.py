@@ -19,12 +19,13 @@ from enricher.model import Charge, Price, Request, Usage
 from enricher.pipelines.articles.addresses import canonical
 from enricher.pipelines.articles.pages.reasons import NOT_ALLOWED
 from enricher.pipelines.articles.pipeline import Choices, articles
+from enricher.pipelines.articles.reading import NO_OWN_TEXT
 from enricher.simulator.process import running_articles
 from enricher.store import BatchEntry, Store
 
 COLUMNS = [
     *("status", "error", "url", "canonical_url", "feed", "title", "author", "published", "site", "language"),
-    *("word_count", "text", "summary", "key_findings", "method", "topics", "takeaway"),
+    *("word_count", "text", "text_source", "summary", "key_findings", "method", "topics", "takeaway"),
     *("provider", "model", "tokens_in", "tokens_out", "cost_usd"),
 ]
 
@@ -141,7 +142,7 @@ def test_a_feed_s_entries_that_lead_nowhere_are_failed_rows(reader):
     (reader.folder / "odd.xml").write_text(f"<rss version='2.0'><channel><title>Odd</title>{entries}</channel></rss>")
     ended = reader.type("articles", "odd.xml", "-o", "t.csv")
     told = [[row[name] for name in ("status", "error", "url", "title", "feed")] for row in rows_of(reader)]
-    assert told == [["failed", "it has no address", "", title, "Odd"] for title in "AB"]
+    assert told == [["failed", f"it has no address, and {NO_OWN_TEXT}", "", title, "Odd"] for title in "AB"]
     assert ended.code == 1
 
 
@@ -168,7 +169,7 @@ def test_what_fails_says_one_clear_reason_a_row(reader):
     expected[web.odd["gone_feed"]] = "gone for good (410)"
     empty = failed.pop(web.odd["empty"], None)  # the wrapping of a page, and no text in it
     assert failed == expected
-    assert empty in (None, "no main text")
+    assert "no article" in empty
     assert ended.code == 1
     report = reader.read("r.md").decode().replace("\\", "")
     assert all(reason in report for reason in REASONS.values())

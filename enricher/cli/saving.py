@@ -56,13 +56,16 @@ def saving_of(store: Store, job: Job) -> Saving | None:
 
     prices, today = load_prices(), datetime.now(UTC).date()
     articles = anew = 0
-    seen: set[str] = set()
+    seen: set[object] = set()
     for row in store.export_rows(job.id):
         record = row.record
         price = None if record is None else price_of(prices, record["provider"], record["model"], today)
-        if record is None or price is None or record["url"] in seen:
+        if record is None or price is None:
             continue
-        seen.add(record["url"])  # what stands in a list twice would be asked once
+        known_by = record["url"] or (record["feed"], record["title"], record["text"])
+        if known_by in seen:
+            continue
+        seen.add(known_by)  # what stands in a list twice would be asked once
         beyond = max(0, record.get("page_bytes", 0) - len(record["text"].encode())) // BYTES_A_TOKEN
         articles += 1
         anew += price.of(Usage((record["tokens_in"] or 0) + beyond, record["tokens_out"] or 0))

@@ -8,7 +8,8 @@ stream. It is not asked to sanitise: we take no markup from it, and that costs m
 Rule 3: texts are plain: tags gone, entities resolved, one line. Where a format says that a text is no markup (Atom's
 type="text", JSON Feed), its angle brackets are kept: "How to centre a <div>". What is shown escapes it all the same.
 Rule 4: an entry leads to its link, else to its id, if that is an address (a guid mostly is, whatever it says about
-being a permalink). Never to its enclosure: a podcast's sound is no article.
+being a permalink). Never to its enclosure: a podcast's sound is no article. Its own text (show notes, a whole post) may
+be one: `text` holds it.
 Rule 5: sizes are bounded, and no pattern here takes longer than linear time, whatever the text. feedparser's may: within
 the bounds, a hostile feed can still take a minute. Who reads feeds of strangers lets a process read them that can be killed.
 """
@@ -29,6 +30,7 @@ from typing import Any
 import feedparser
 
 from .addresses import linked
+from .pages.own_text import own_text
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ENTRIES = 1_000
@@ -83,13 +85,18 @@ class NotAFeed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: `url` absolute, `published` as 2026-01-31T09:00:00Z (UTC), texts plain; None where there is none."""
+    """One entry: `url` absolute, `published` as 2026-01-31T09:00:00Z (UTC), texts plain; None where there is none.
+
+    `text` is what the feed itself holds of it, of `word_count` words; "" and 0 where that is too little for an article.
+    """
 
     url: str | None
     title: str | None
     author: str | None
     published: str | None
     id: str | None
+    text: str = ""
+    word_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +208,7 @@ def _xml_feed(body: bytes, url: str, charset: str) -> Feed:
                 _author(each) or author,
                 _published(each),
                 _line(each.get("id")),
+                *own_text(_texts(each)),
             )
             for each in found["entries"][:MOST_ENTRIES]
         ),
@@ -260,6 +268,13 @@ def _published(entry: Any) -> str | None:
     return None
 
 
+def _texts(entry: Any) -> Iterator[tuple[str, bool]]:
+    """The texts of an entry, and whether each is markup."""
+    for each in (*entry.get("content", ()), entry.get("summary_detail") or {}):
+        if isinstance(text := each.get("value"), str):
+            yield text, each.get("type") != "text/plain"
+
+
 # ── JSON Feed ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -284,10 +299,17 @@ def _json_feed(body: bytes, url: str) -> Feed:
                 _json_author(each) or author,
                 _json_date(each.get("date_published")) or _json_date(each.get("date_modified")),
                 _id(each),
+                *own_text(_json_texts(each)),
             )
             for each in kept[:MOST_ENTRIES]
         ),
     )
+
+
+def _json_texts(item: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    for name in ("content_html", "content_text", "summary"):
+        if isinstance(text := item.get(name), str):
+            yield text, name == "content_html"
 
 
 def _id(item: dict[str, Any]) -> str | None:

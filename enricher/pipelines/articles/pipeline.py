@@ -95,8 +95,8 @@ def articles(choices: Choices) -> Articles:
 
 
 def lane_of(item: Item) -> str:
-    """What an article mainly waits for: its site."""
-    return site_of(urlsplit(item.fields["url"]).netloc)
+    """What an article mainly waits for: its site; "" where the feed holds all that there is of it."""
+    return site_of(urlsplit(item.fields["url"] or "").netloc)
 
 
 def _options(choices: Choices, analysts: tuple[Analyst, ...]) -> dict[str, str]:

@@ -11,8 +11,8 @@ A page that names a feed may be a site's front page, which stands for its feed, 
 most have. It is an article if it says so (og:type), if it lies deep in its site (deeper on the command line, where people
 name sites, than in lists, which hold articles), if that feed holds it as an entry, or if that feed can't be had.
 
-One article in several feeds is one row: that of the first one. Articles are told apart by their canonical address. A
-source that is named twice is read once.
+One article in several feeds is one row: that of the first one. Articles are told apart by their canonical address; one
+without an address by its id in its feed, and its text is then the feed's. A source that is named twice is read once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import json
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ from .addresses import absolute, canonical, untracked
 from .feeds import Entry, Feed, NotAFeed, feed_links, parse_feed, root_of
 from .fetching import Fetched, Fetcher
 from .inputs import COMMAND_LINE, Inputs, Local, Wanted, Wrong
+from .pages.own_text import MIN_WORDS
 from .pages.reasons import GONE
 
 PARSE_WITHIN_S = 30.0
@@ -43,6 +45,8 @@ _JSON_FEED = re.compile(rb"\s*\{.{0,1000}jsonfeed\.org/version/", re.DOTALL)
 _META = re.compile(rb"<meta\b[^<>]{1,500}>", re.IGNORECASE)
 _ARTICLE = re.compile(rb"[\s\"']article:published_time\b|\scontent\s{0,9}=\s{0,9}[\"']?article\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d(?:\D.*)?")
+
+NO_OWN_TEXT = f"the feed holds no text of {MIN_WORDS} words of it"
 
 CELLS = ("url", "feed", "title", "author", "published")
 
@@ -89,8 +93,15 @@ class Reading:
     @property
     def digest(self) -> str:
         """What tells this set of articles from another."""
-        told = [(row.source, row.item.key if row.item else row.error, *row.cells.values()) for row in self.rows]
+        told = [(row.source, *_told_by(row), *row.cells.values()) for row in self.rows]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _told_by(row: Row) -> list[str | None]:
+    """What a row is told by beside its cells: where a feed's text is all that there is of an article, by its text as well."""
+    if row.item is None:
+        return [row.error]
+    return [row.item.key] if row.item.fields["url"] else [row.item.key, row.item.fields["text"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +190,9 @@ def _entry_fields(entry: Entry) -> dict[str, Any]:
         "title": entry.title,
         "author": entry.author,
         "published": entry.published,
+        "id": entry.id,
+        "text": entry.text,
+        "text_words": entry.word_count,
     }
 
 
@@ -247,44 +261,55 @@ class _Rows:
         else:
             count = len(record["entries"])
             self.reading.feeds.append(FeedState(wanted.url, record["title"], OK if count else NO_ENTRIES, count))
-            self.entries(wanted.name, record["title"] or record["feed"], record["entries"])
+            self.entries(wanted.name, record["title"] or record["feed"], record["entries"], record["feed"])
 
     def local(self, local: Local) -> None:
         feed = local.feed
         if not feed.entries:
             self.reading.empty.append(local.name)
-        self.entries(local.name, feed.title or local.name, [_entry_fields(entry) for entry in feed.entries])
+        self.entries(local.name, feed.title or local.name, [_entry_fields(entry) for entry in feed.entries], local.name)
 
-    def entries(self, source: str, feed: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    def entries(self, source: str, feed: str, entries: Sequence[Mapping[str, Any]], origin: str) -> None:
+        """`origin` tells the feed from others, where an entry is known by its id alone."""
         for line, entry in enumerate(entries, start=1):
             if self._since is not None and entry["published"] is not None and entry["published"] < self._since:
                 self.reading.older += 1
                 continue
-            self._add(source, line, entry, feed)
+            self._add(source, line, entry, feed, origin)
 
     def article(self, wanted: Wanted, entry: Mapping[str, Any]) -> None:
         self._add(wanted.name, wanted.line, entry, None)
 
-    def _add(self, source: str, line: int, entry: Mapping[str, Any], feed: str | None) -> None:
+    def _add(
+        self, source: str, line: int, entry: Mapping[str, Any], feed: str | None, origin: str | None = None
+    ) -> None:
         if self._left == 0:
             return
-        address: str = entry["url"] or ""
-        given = {"url": address, "feed": feed, **{name: entry.get(name) for name in CELLS[2:]}}
+        given = {"url": entry["url"] or "", "feed": feed, **{name: entry.get(name) for name in CELLS[2:]}}
         cells = {name: value for name, value in given.items() if value is not None}
-        try:
-            url = absolute(address)
-        except ValueError:
-            error = "its address is no web address" if address else "it has no address"
-            self._put(Row(source, line, cells, None, error))
-            return
-        key = untracked(url)
-        if key in self._seen:
+        item = _item(entry, cells, origin)
+        if isinstance(item, str):
+            self._put(Row(source, line, cells, None, item))
+        elif item.key in self._seen:
             self.reading.doubles += 1
-            return
-        self._seen.add(key)
-        self._put(Row(source, line, cells, Item(key, {**cells, "url": url})))
+        else:
+            self._seen.add(item.key)
+            self._put(Row(source, line, cells, item))
 
     def _put(self, row: Row) -> None:
         self.reading.rows.append(row)
         if self._left is not None:
             self._left -= 1
+
+
+def _item(entry: Mapping[str, Any], cells: Mapping[str, Any], origin: str | None) -> Item | str:
+    """An article by its address; else by its id in its feed, where the feed holds its text. The reason if it has neither."""
+    text = {name: entry[name] for name in ("text", "text_words") if entry.get("text")}
+    try:
+        url = absolute(cells["url"])
+    except ValueError:
+        if not text:
+            return "its address is no web address" if cells["url"] else f"it has no address, and {NO_OWN_TEXT}"
+        own = entry["id"] or blake2b(entry["text"].encode(), digest_size=16).hexdigest()
+        return Item(f"{origin} {own}", {**cells, "url": None, **text})
+    return Item(untracked(url), {**cells, "url": url, **text})
