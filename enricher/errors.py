@@ -26,8 +26,38 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-Cause = Literal["connection lost", "timeout", "too large", "certificate not trusted", "not allowed"]
+Cause = Literal[
+    "connection lost",
+    "timeout",
+    "too large",
+    "not allowed",
+    "certificate not trusted",
+    "certificate expired, by this machine's clock",
+    "certificate not valid yet, by this machine's clock",
+    "the proxy does not answer",
+    "the proxy refuses the connection",
+    "SOCKS proxies are not supported",
+    "too many open files",
+    "the API key can't be sent",
+    "the answer is not HTTP",
+    "the answer can't be read: it changes the protocol",
+    "the answer can't be read: it is of another version of HTTP",
+    "the answer can't be read: more headers than are taken",
+    "the answer can't be read: a header is too long",
+    "the answer can't be read: its length is unclear",
+    "the answer can't be read: an encoding that was not asked for",
+    "the answer can't be read: its packed body is broken",
+    "the answer can't be read: a chunk is missing or broken",
+]
 CAUSES: tuple[str, ...] = get_args(Cause)
+
+_SILENCES = frozenset(
+    {
+        *("connection lost", "timeout", "the answer is not HTTP"),
+        *("the proxy does not answer", "the proxy refuses the connection"),
+    }
+)
+"""Causes that may be the host's: of the others it has answered, or the trouble is this machine's."""
 
 Reached = Literal["unsent", "sent", "answered"]
 """How far an attempt got before it failed: nothing was sent; all or part of it may have been sent and no status line came
@@ -68,17 +98,34 @@ class TransportError(EnricherError):
 
     `cause` is coarse on purpose, so that requests and aiohttp tell the same story of the same failure.
     `sent_at` and `failed_at` are seconds on the performer's monotonic clock. `reached` says how far the attempt got: it
-    decides whether the host counts as alive, and whether a POST may be sent again.
+    decides whether the host counts as alive, and whether a POST may be sent again. `reused`: it left over a connection
+    that was kept from an earlier request.
     """
 
     def __init__(
-        self, cause: Cause, *, sent_at: float = 0.0, failed_at: float = 0.0, reached: Reached = "sent"
+        self,
+        cause: Cause,
+        *,
+        sent_at: float = 0.0,
+        failed_at: float = 0.0,
+        reached: Reached = "sent",
+        reused: bool = False,
     ) -> None:
         super().__init__(cause)
         self.cause: Cause = cause
         self.reached: Reached = reached
+        self.reused = reused
         self.sent_at = sent_at
         self.failed_at = failed_at
+
+    @property
+    def host_is_silent(self) -> bool:
+        """Whether this speaks against the host: nothing of it answered. A kept connection that is lost says nothing, because
+        a server may close it at any time (RFC 9112, 9.5).
+        """
+        if self.reached == "answered" or (self.reused and self.cause == "connection lost"):
+            return False
+        return self.cause in _SILENCES
 
 
 class ExchangeError(EnricherError):
@@ -134,10 +181,11 @@ class Undecided(EnricherError):
 
 
 class KeyRefused(EnricherError):
-    """The service does not accept the key. Stops the job at once: no other request could do better."""
+    """The service does not accept the key, or it can't be sent. Stops the job at once: no other request could do better."""
 
-    def __init__(self, service: str, reason: str) -> None:
-        super().__init__(f"{service} refused the API key: {reason}")
+    def __init__(self, service: str, reason: str, *, sent: bool = True) -> None:
+        what = f"{service} refused the API key" if sent else f"the API key for {service} can't be sent"
+        super().__init__(f"{what}: {reason}")
         self.service = service
         self.reason = reason
 

@@ -236,6 +236,8 @@ def test_a_flow_that_is_closed_asks_for_nothing_more():
         (answered(429), Health.NO_NEWS, 0.625, "HTTP 429"),
         (answered(429, retry_after="7"), Health.NO_NEWS, 7.125, "HTTP 429"),
         (lost(), Health.FAILING, 0.0, "connection lost"),
+        (TransportError("connection lost", reached="answered"), Health.NO_NEWS, 0.0, "connection lost"),
+        (TransportError("connection lost", reused=True), Health.NO_NEWS, 0.0, "connection lost"),
         (TransportError("timeout"), Health.FAILING, 0.0, "timeout"),
         (TransportError("too large"), Health.NO_NEWS, 0.0, "too large"),
         (TransportError("not allowed"), Health.NO_NEWS, 0.0, "not allowed"),
@@ -682,7 +684,7 @@ scripts = st.lists(
             answered(503, retry_after="2"),
             answered(200, body=b'{"cut'),
             answered(200, body=b"<html>"),
-            *[TransportError(cause) for cause in CAUSES],
+            *[TransportError(cause) for cause in CAUSES if cause != "the API key can't be sent"],
         ]
     ),
     min_size=1,
@@ -795,3 +797,8 @@ def test_an_answer_in_another_charset_is_remembered_in_utf_8():
     outcome, _ = play_one(recipe, world_of(latin))
     assert outcome.record == {"t": "Café"}
     assert outcome.learnt[0].remembered.body == '{"t": "Café"}'.encode()
+
+
+def test_a_key_that_cant_be_sent_ends_the_job_and_is_told_as_that():
+    with pytest.raises(KeyRefused, match=r"^the API key for films can't be sent: it holds a line end or another"):
+        play_one(asking(get("/x")), world_of(TransportError("the API key can't be sent")))

@@ -28,8 +28,9 @@ from transport_world import (
 )
 
 from enricher.model import Reach, Request
-from enricher.transports import guard, pooled
-from enricher.transports.pooled import PooledTransport, _Flight, _here
+from enricher.transports import connections, guard
+from enricher.transports.connections import Flight, here
+from enricher.transports.pooled import PooledTransport
 from enricher.transports.translate import trust_in
 
 FILMS = "https://films.test"
@@ -164,7 +165,7 @@ def test_an_abort_while_a_connection_is_being_made_ends_the_request_once_it_is()
 
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        flight = _Flight(deadline=1.0, run=None)
+        flight = Flight(deadline=1.0, run=None)
         flight.connection = Connection()
         flight.end()
         flight.connection.sock = ours
@@ -195,7 +196,7 @@ def test_a_transport_that_sent_nothing_has_no_thread_to_end():
 
 def test_connections_are_kept_to_so_many_origins_and_those_to_the_first_are_closed(monkeypatch):
     """The open web has no end, and the files that a process may hold open have one."""
-    monkeypatch.setattr(pooled, "MOST_ORIGINS", 2)
+    monkeypatch.setattr(connections, "MOST_ORIGINS", 2)
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(Server(always(reply(FILM)))) for _ in range(3)]
         wire = stack.enter_context(opened(Pooled))
@@ -211,7 +212,7 @@ def test_a_bundle_is_read_once_for_all_origins(monkeypatch, tmp_path):
     context, certificate = tls_context(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     read = []
-    monkeypatch.setattr(pooled, "trust_in", lambda bundle: read.append(bundle) or trust_in(bundle))
+    monkeypatch.setattr(connections, "trust_in", lambda bundle: read.append(bundle) or trust_in(bundle))
     with (
         Server(always(reply(FILM)), tls=context) as one,
         Server(always(reply(FILM)), tls=context) as other,
@@ -231,7 +232,7 @@ def test_the_time_that_all_addresses_of_a_name_have_is_that_of_one(monkeypatch):
 
     def deaf(place, *args, **kwargs):
         tried.append(place[0])
-        flight = _here.flight
+        flight = here.flight
         flight.end()
         raise TimeoutError
 

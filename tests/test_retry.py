@@ -189,14 +189,42 @@ def test_the_service_is_asked_about_a_failure_that_is_no_json_and_about_bytes():
     assert seen == [("/x", 404, None), ("/x", 200, None)]
 
 
-def test_every_cause_of_a_lost_attempt_has_a_verdict():
-    assert {cause: judge_error(TransportError(cause)) for cause in CAUSES} == {
-        "connection lost": Retry("connection lost"),
-        "timeout": Retry("timeout"),
-        "too large": Refuse("too large"),
-        "certificate not trusted": Refuse("certificate not trusted"),
-        "not allowed": Refuse("not allowed"),
-    }
+FINAL = {
+    "too large",
+    "not allowed",
+    "SOCKS proxies are not supported",
+    "certificate not trusted",
+    "certificate expired, by this machine's clock",
+    "certificate not valid yet, by this machine's clock",
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_every_cause_of_a_lost_attempt_has_a_verdict(cause):
+    if cause == "the API key can't be sent":
+        verdict = RefuseKey("it holds a line end or another character that no request can carry")
+    else:
+        verdict = Refuse(cause) if cause in FINAL else Retry(cause)
+    assert judge_error(TransportError(cause)) == verdict
+
+
+SPEAKS_AGAINST_THE_HOST = {
+    *("connection lost", "timeout", "the answer is not HTTP"),
+    *("the proxy does not answer", "the proxy refuses the connection"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("reached", ["unsent", "sent", "answered"])
+def test_a_host_is_silent_where_nothing_of_it_answered(cause, reached):
+    error = TransportError(cause, reached=reached)
+    assert error.host_is_silent == (reached != "answered" and cause in SPEAKS_AGAINST_THE_HOST)
+
+
+@pytest.mark.parametrize(("cause", "is_silent"), [("connection lost", False), ("timeout", True)])
+def test_a_kept_connection_that_is_lost_says_nothing_of_its_host(cause, is_silent):
+    """RFC 9112, 9.5: a server may close it at any time."""
+    assert TransportError(cause, reused=True).host_is_silent is is_silent
 
 
 # ── Retry-After ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,12 +29,11 @@ from transport_world import (
 from enricher.errors import CAUSES
 from enricher.model import KeyPlace, Request
 from enricher.transports import pooled, streaming
+from enricher.transports.causes import beneath, chain
 from enricher.transports.translate import (
     REDACT,
     Redact,
     address,
-    chain,
-    is_distrust,
     keep_out_of_logs,
     may_be_cut_off,
     route_of,
@@ -68,6 +67,8 @@ BENEATH = {
 OF_POOLED = {**errors_of(requests.exceptions), **errors_of(urllib3.exceptions), **errors_of(http.client), **BENEATH}
 OF_STREAMING = {**errors_of(aiohttp.client_exceptions), **errors_of(aiohttp.http_exceptions), **BENEATH}
 
+NO_PROXY, REFUSING_PROXY = "the proxy does not answer", "the proxy refuses the connection"
+
 # What is more than a lost connection, by name. A class that a new version of a library brings is a lost connection too,
 # until somebody has thought about it and put it here: if it is not, the test below says so.
 TELLING_BENEATH = {
@@ -85,6 +86,7 @@ TELLING_POOLED = {
     **dict.fromkeys(
         ["urllib3.LocationParseError", "urllib3.LocationValueError", "urllib3.URLSchemeUnknown"], NOT_ALLOWED
     ),
+    **dict.fromkeys(["requests.ProxyError", "urllib3.ProxyError"], NO_PROXY),
     **dict.fromkeys(["urllib3.ProxySchemeUnknown", "urllib3.ProxySchemeUnsupported"], NOT_ALLOWED),
 }
 TELLING_STREAMING = {
@@ -93,6 +95,8 @@ TELLING_STREAMING = {
         ["aiohttp.ServerTimeoutError", "aiohttp.ConnectionTimeoutError", "aiohttp.SocketTimeoutError"], LATE
     ),
     "aiohttp.ClientConnectorCertificateError": UNTRUSTED,
+    "aiohttp.ClientProxyConnectionError": NO_PROXY,
+    "aiohttp.ClientHttpProxyError": REFUSING_PROXY,
     **dict.fromkeys(["aiohttp.InvalidURL", "aiohttp.InvalidUrlClientError"], NOT_ALLOWED),
     **dict.fromkeys(["aiohttp.NonHttpUrlClientError", "aiohttp.NonHttpUrlRedirectClientError"], NOT_ALLOWED),
     "aiohttp.InvalidUrlRedirectClientError": NOT_ALLOWED,
@@ -108,7 +112,7 @@ def test_there_are_exceptions_to_walk():
     assert len(OF_STREAMING) > 40
     assert set(TELLING_POOLED) <= set(OF_POOLED)
     assert set(TELLING_STREAMING) <= set(OF_STREAMING)
-    assert {*TELLING_POOLED.values(), LOST} == {*TELLING_STREAMING.values(), LOST} < set(CAUSES)
+    assert {*TELLING_POOLED.values(), LOST, REFUSING_PROXY} == {*TELLING_STREAMING.values(), LOST} < set(CAUSES)
 
 
 @by_name(OF_POOLED)
@@ -187,14 +191,14 @@ def with_reason(reason):
     ids=["itself", "cause", "context", "reason", "arguments"],
 )
 def test_distrust_is_seen_however_deep_it_lies(error):
-    assert is_distrust(error)
+    assert beneath(error) == UNTRUSTED
 
 
 @pytest.mark.parametrize(
     "error", [ssl.SSLError("certificate"), with_reason(OSError()), raised_from(OSError(), openly=True)]
 )
 def test_other_trouble_is_no_distrust(error):
-    assert not is_distrust(error)
+    assert beneath(error) is None
 
 
 def test_errors_in_a_circle_are_each_walked_once():

@@ -195,7 +195,16 @@ UNCHANGED = b"HTTP/1.1 304 Not Modified\r\nContent-Encoding: br\r\nETag: x\r\n\r
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x.css>; rel=preload\r\n\r\n"
 BOMB = gzip.compress(bytes(100 * MOST_BYTES))
 GZIP_CHUNKED = b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BOMB)
-LOST, LATE, LARGE = "connection lost", "timeout", "too large"
+LOST, LATE, LARGE, NOT_HTTP = "connection lost", "timeout", "too large", "the answer is not HTTP"
+UNREADABLE = "the answer can't be read: "
+ENCODED = UNREADABLE + "an encoding that was not asked for"
+BROKEN = UNREADABLE + "its packed body is broken"
+CHUNK = UNREADABLE + "a chunk is missing or broken"
+LENGTH = UNREADABLE + "its length is unclear"
+TOO_MANY = UNREADABLE + "more headers than are taken"
+TOO_LONG = UNREADABLE + "a header is too long"
+VERSION = UNREADABLE + "it is of another version of HTTP"
+CHANGED = UNREADABLE + "it changes the protocol"
 
 
 def saying(data, *, then):
@@ -275,36 +284,36 @@ CASES = [
     Case("a bomb in chunks", always(HEAD + GZIP_CHUNKED + BOMB + b"\r\n0\r\n\r\n"), LARGE),
     Case("a bomb of deflate", encoded("deflate", zlib.compress(bytes(100 * MOST_BYTES))), LARGE),
     Case("a bomb of members", encoded("gzip", gzip.compress(bytes(999)) * 30), LARGE),
-    Case("gzip of nothing, over and over", encoded("gzip", gzip.compress(b"") * 1001), LOST),
-    Case("gzip that is cut short", encoded("gzip", gzip.compress(FILM)[:-9]), LOST),
-    Case("gzip that ends within its head", encoded("gzip", gzip.compress(FILM)[:7]), LOST),
-    Case("gzip that ends within its second member", encoded("gzip", (gzip.compress(FILM) * 2)[:-9]), LOST),
-    Case("deflate that is cut short", encoded("deflate", zlib.compress(FILM)[:-5]), LOST),
-    Case("a packing that we never asked for", encoded("br", b"\x0b\x02\x80hello\x03"), LOST),
-    Case("packed twice", encoded("gzip, gzip", gzip.compress(gzip.compress(FILM))), LOST),
+    Case("gzip of nothing, over and over", encoded("gzip", gzip.compress(b"") * 1001), BROKEN),
+    Case("gzip that is cut short", encoded("gzip", gzip.compress(FILM)[:-9]), BROKEN),
+    Case("gzip that ends within its head", encoded("gzip", gzip.compress(FILM)[:7]), BROKEN),
+    Case("gzip that ends within its second member", encoded("gzip", (gzip.compress(FILM) * 2)[:-9]), BROKEN),
+    Case("deflate that is cut short", encoded("deflate", zlib.compress(FILM)[:-5]), BROKEN),
+    Case("a packing that we never asked for", encoded("br", b"\x0b\x02\x80hello\x03"), ENCODED),
+    Case("packed twice", encoded("gzip, gzip", gzip.compress(gzip.compress(FILM))), ENCODED),
     Case("a body that is cut short", saying(reply(FILM, length=999), then=Talk.close), LOST),
-    Case("chunks that are cut short", saying(CHUNKED + b"4\r\nwide\r\n", then=Talk.close), LOST),
-    Case("a chunk that is cut short", saying(CHUNKED + b"9\r\nwide", then=Talk.close), LOST),
-    Case("a chunk without a size", saying(CHUNKED + b"zz\r\nwide\r\n", then=Talk.close), LOST),
-    Case("gzip that is none", encoded("gzip", b"this was never compressed"), LOST),
-    Case("deflate that is none", encoded("deflate", b"\xff\xff\xff this was never compressed"), LOST),
+    Case("chunks that are cut short", saying(CHUNKED + b"4\r\nwide\r\n", then=Talk.close), CHUNK),
+    Case("a chunk that is cut short", saying(CHUNKED + b"9\r\nwide", then=Talk.close), CHUNK),
+    Case("a chunk without a size", saying(CHUNKED + b"zz\r\nwide\r\n", then=Talk.close), CHUNK),
+    Case("gzip that is none", encoded("gzip", b"this was never compressed"), BROKEN),
+    Case("deflate that is none", encoded("deflate", b"\xff\xff\xff this was never compressed"), BROKEN),
     Case("a reset before the answer", Talk.reset, LOST),
     Case("a reset within the answer", saying(reply(FILM, length=999), then=Talk.reset), LOST),
     Case("a close before the answer", Talk.close, LOST),
     Case("a close where a body should be", saying(HEAD + b"\r\n", then=Talk.close), LOST),
     Case("a close within the headers", saying(HEAD + b"Content-Le", then=Talk.close), LOST),
-    Case("not HTTP at all", saying(b"220 mail.test ESMTP ready\r\n", then=Talk.close), LOST),
-    Case("no number for a status", saying(b"HTTP/1.1 two hundred\r\n\r\n", then=Talk.close), LOST),
+    Case("not HTTP at all", saying(b"220 mail.test ESMTP ready\r\n", then=Talk.close), NOT_HTTP),
+    Case("no number for a status", saying(b"HTTP/1.1 two hundred\r\n\r\n", then=Talk.close), NOT_HTTP),
     Case("a header of 30 KB", always(reply(FILM, Content_Security_Policy="x" * 30_000)), (200, FILM)),
-    Case("a header of 100 KB", saying(reply(FILM, Content_Security_Policy="x" * 100_000), then=Talk.close), LOST),
+    Case("a header of 100 KB", saying(reply(FILM, Content_Security_Policy="x" * 100_000), then=Talk.close), TOO_LONG),
     Case("as many headers as we take", always(with_headers(99)), (200, FILM)),
-    Case("one header too many", always(with_headers(100)), LOST),
-    Case("far too many headers", always(with_headers(5000)), LOST),
+    Case("one header too many", always(with_headers(100)), TOO_MANY),
+    Case("far too many headers", always(with_headers(5000)), TOO_MANY),
     Case("early hints", always(HINTS + HINTS + reply(FILM)), (200, FILM)),
-    Case("a length that is no number", saying(HEAD + b"Content-Length: two\r\n\r\n{}", then=Talk.close), LOST),
-    Case("a length below nothing", saying(HEAD + b"Content-Length: -2\r\n\r\n{}", then=Talk.close), LOST),
-    Case("two lengths", saying(reply(b"{}", Content_length="3"), then=Talk.close), LOST),
-    Case("a length and chunks", always(reply(b"2\r\n{}\r\n0\r\n\r\n", Transfer_Encoding="chunked")), LOST),
+    Case("a length that is no number", saying(HEAD + b"Content-Length: two\r\n\r\n{}", then=Talk.close), LENGTH),
+    Case("a length below nothing", saying(HEAD + b"Content-Length: -2\r\n\r\n{}", then=Talk.close), LENGTH),
+    Case("two lengths", saying(reply(b"{}", Content_length="3"), then=Talk.close), LENGTH),
+    Case("a length and chunks", always(reply(b"2\r\n{}\r\n0\r\n\r\n", Transfer_Encoding="chunked")), LENGTH),
     Case("a redirect", always(reply(b"", status="302 Found", Location="/elsewhere")), (302, b"")),
     Case("silence", Talk.hang, LATE, timeout_s=SHORT_S),
     Case("silence within the headers", saying(HEAD, then=Talk.hang), LATE, timeout_s=SHORT_S),
@@ -333,7 +342,6 @@ CANT_BE_SENT = {
 }
 
 NO_PROXIES = {
-    "of a strange kind": "socks5://127.0.0.1:1",
     "without a host": "http://",
     "with half a host": "http://[",
     "at no port": "http://127.0.0.1:99999",
@@ -392,14 +400,14 @@ STREAMS = {
     "packed": (HEAD + GZIP_STREAM + in_chunks([gzip.compress(b"".join(LINES))]) + b"0\r\n\r\n", Talk.close),
 }
 BROKEN_STREAMS = {
-    "without its last chunk": (CHUNKED + in_chunks(LINES), Talk.close, LOST),
-    "cut within a chunk": (CHUNKED + in_chunks(LINES) + b"9\r\nda", Talk.close, LOST),
+    "without its last chunk": (CHUNKED + in_chunks(LINES), Talk.close, CHUNK),
+    "cut within a chunk": (CHUNKED + in_chunks(LINES) + b"9\r\nda", Talk.close, CHUNK),
     "reset": (CHUNKED + in_chunks(LINES), Talk.reset, LOST),
     "shorter than its length": (reply(b"".join(LINES), length=999), Talk.close, LOST),
     "packed and cut short": (
         HEAD + GZIP_STREAM + in_chunks([gzip.compress(b"".join(LINES))[:-9]]) + b"0\r\n\r\n",
         lambda talk: None,
-        LOST,
+        BROKEN,
     ),
     "too large": (CHUNKED + in_chunks([b"x" * 1000] * 21), Talk.hang, LARGE),
     "a bomb": (HEAD + GZIP_STREAM + in_chunks([BOMB]), Talk.hang, LARGE),
@@ -504,7 +512,7 @@ class Promises:
     @pytest.mark.parametrize("key", ["two\nlines", "☃"])
     def test_a_key_that_no_header_can_carry_never_leaves(self, key):
         with Server(always(reply())) as server, opened(self.kind, keys={"films": key}) as wire:
-            assert told(wire, get(server.url, place_key=with_key_in_header)) == "not allowed"
+            assert told(wire, get(server.url, place_key=with_key_in_header)) == "the API key can't be sent"
             assert server.asked == []
 
     # what arrives there and here
@@ -957,10 +965,10 @@ class Promises:
         with Server(always(reply(FILM))) as server:
             assert told(wire, get(server.url)) == (200, FILM)
 
-    def test_a_proxy_that_is_not_there_is_a_lost_connection(self, wire, monkeypatch):
+    def test_a_proxy_that_is_not_there_is_told_as_such(self, wire, monkeypatch):
         monkeypatch.setenv("http_proxy", f"127.0.0.1:{closed_port()}")
         with Server(always(reply(FILM))) as server:
-            assert told(wire, get(server.url)) == LOST
+            assert told(wire, get(server.url)) == "the proxy does not answer"
             assert server.asked == []
 
     @pytest.mark.parametrize("address", NO_PROXIES.values(), ids=NO_PROXIES)
@@ -979,12 +987,19 @@ class Promises:
             assert told(wire, get(server.url)) == (200, FILM)
             assert [asked.method for asked in between.asked] == ["CONNECT"]
 
-    def test_a_proxy_that_opens_no_tunnel_is_a_lost_connection(self, wire, safe, monkeypatch):
+    @pytest.mark.parametrize("kind", ["socks5", "socks4", "socks5h"])
+    def test_a_socks_proxy_is_told_as_such(self, kind, wire, monkeypatch):
+        monkeypatch.setenv("http_proxy", f"{kind}://127.0.0.1:1")
+        with Server(always(reply(FILM))) as server:
+            assert told(wire, get(server.url)) == "SOCKS proxies are not supported"
+            assert server.asked == []
+
+    def test_a_proxy_that_opens_no_tunnel_is_told_as_such(self, wire, safe, monkeypatch):
         server, certificate = safe
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         with Server(always(reply(b"", status="407 Proxy Authentication Required"))) as between:
             monkeypatch.setenv("https_proxy", between.url)
-            assert told(wire, get(server.url)) == LOST
+            assert told(wire, get(server.url)) == "the proxy refuses the connection"
         assert server.asked == []
 
     # trust

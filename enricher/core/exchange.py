@@ -170,7 +170,7 @@ def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | N
                 response = in_utf_8(response)
         except TransportError as error:
             verdict, data, sent_at, done_at = judge_error(error), None, error.sent_at, error.failed_at
-            health = Health.NO_NEWS if isinstance(verdict, Refuse) else Health.FAILING
+            health = Health.FAILING if error.host_is_silent else Health.NO_NEWS
         else:
             sent_at, done_at = response.sent_at, response.done_at
             if stale is not None and response.status == NOT_MODIFIED:
@@ -215,7 +215,7 @@ def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | N
             attempt += 1
         yield Report(ticket, sent_at, done_at, health, 0.0, verdict.reason, tokens, hints, first_byte_at)
         if isinstance(verdict, RefuseKey):
-            raise KeyRefused(service.name, verdict.reason)
+            raise KeyRefused(service.name, verdict.reason, sent=response is not None)
         if isinstance(verdict, Refuse):
             raise Refused(verdict.reason, max(attempt, 1))
         poor += verdict.attempts is not None

@@ -76,9 +76,21 @@ def _pausing(request: Request, status: int, after_s: float | None) -> str:
     return f"HTTP {status}, asking for a pause of {after_s:,.0f} s"
 
 
+_FINAL = frozenset(
+    {
+        *("too large", "not allowed", "SOCKS proxies are not supported", "certificate not trusted"),
+        "certificate expired, by this machine's clock",
+        "certificate not valid yet, by this machine's clock",
+    }
+)
+"""Causes that asking again will not change."""
+
+
 def judge_error(error: TransportError) -> Verdict:
     """The verdict on an attempt that brought no whole answer."""
-    if error.cause in ("too large", "certificate not trusted", "not allowed"):
+    if error.cause == "the API key can't be sent":
+        return RefuseKey("it holds a line end or another character that no request can carry")
+    if error.cause in _FINAL:
         return Refuse(error.cause)
     return Retry(error.cause)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import socket
 import ssl
 import time
@@ -20,38 +19,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import requests
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from ..errors import Cause, Reached, TransportError
 from ..model import NOTHING, Reach, Request, Response, Service
+from .causes import beneath
+from .environment import bundle, proxy_of
+from .framing import LONGEST_LINE_BYTES
 from .guard import admit, judged
+from .protocol import FLIGHT, Connector, Flight, SentRequest
 from .translate import (
     Observer,
     Route,
     address,
     header_map,
     headers_of,
-    is_distrust,
     is_https,
     keep_out_of_logs,
     may_be_cut_off,
     most_bytes_of,
     route_of,
     trust_in,
-    unpacking_of,
     value_of,
 )
-
-LONGEST_HEADER_BYTES = 65_536
-"""As http.client has it under the pooled transport; aiohttp's own 8,190 are less than some servers' policies need."""
-
-BODILESS = (204, 304)
-"""Answers without a body, even where they name the length of one (RFC 9112, 6.3)."""
-
-MOST_HEADERS = 99
-"""As http.client has it, which counts the empty line as well; aiohttp would take 128."""
+from .unpacking import unpacking_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,6 +57,9 @@ class _Way:
     timeout: aiohttp.ClientTimeout
 
 
+BODILESS = (204, 304)
+"""Answers without a body, even where they name the length of one (RFC 9112, 6.3)."""
+
 _FAILURES = (TimeoutError, aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError, ValueError)
 
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
@@ -73,12 +68,19 @@ _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
 
 def cause_of(error: BaseException) -> Cause:
     """What an exception of aiohttp means, in our words."""
+    plain = beneath(error)
+    if plain is not None:
+        return plain
     if isinstance(error, TimeoutError):  # aiohttp's own time-outs are TimeoutErrors as well
         return "timeout"
-    if is_distrust(error) or isinstance(error, aiohttp.ClientConnectorCertificateError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "certificate not trusted"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return "the proxy does not answer"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return "the proxy refuses the connection"
     if isinstance(error, ValueError | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return "not allowed"  # the address, the key or the proxy can't be
+        return "not allowed"  # the address or the proxy can't be
     return "connection lost"
 
 
@@ -88,20 +90,6 @@ def _headers_in(response: aiohttp.ClientResponse) -> dict[str, str]:
         (name.lower(), value if value.isascii() else value_of(value.encode("utf-8", "surrogateescape")))
         for name, value in response.headers.items()
     )
-
-
-def _proxy(service: Service) -> str | None:
-    if not service.base_url or service.reach is not None:
-        return None
-    told = requests.utils.select_proxy(service.base_url, requests.utils.get_environ_proxies(service.base_url))
-    if told is None:
-        return None
-    proxy: str = requests.utils.prepend_scheme_if_needed(told, "http")  # type: ignore[no-untyped-call]
-    if not proxy.startswith("http"):
-        raise ValueError("neither aiohttp nor a plain requests speaks SOCKS")
-    if URL(proxy).host is None:
-        raise ValueError("a proxy has a host")
-    return proxy
 
 
 Resolve = Callable[..., Awaitable[Any]]
@@ -182,12 +170,14 @@ class StreamingTransport:
 
     def _made(self, resolver: AbstractResolver | None) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._slots, resolver=resolver),
+            connector=Connector(limit=self._slots, resolver=resolver),
+            request_class=SentRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            max_line_size=LONGEST_HEADER_BYTES,
-            max_field_size=LONGEST_HEADER_BYTES,
+            max_line_size=LONGEST_LINE_BYTES,
+            max_field_size=LONGEST_LINE_BYTES,
+            skip_auto_headers=["Content-Type"],  # requests adds none either
         )
         session._retry_connection = False  # noqa: SLF001  # there is no public switch (aiohttp 3.14)
         return session
@@ -202,12 +192,11 @@ class StreamingTransport:
     def _way(self, service: Service) -> _Way:
         way = self._ways.get(service.name)
         if way is None or way.service is not service:
-            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
             way = self._ways[service.name] = _Way(
                 service,
                 route_of(service, self._keys.get(service.name)),
-                _proxy(service),
-                bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH,
+                proxy_of(service),
+                bundle(),
                 aiohttp.ClientTimeout(total=service.timeout_s),
             )
         return way
@@ -224,69 +213,82 @@ class StreamingTransport:
             return await self._send(request)
 
     async def _send(self, request: Request) -> Response:
-        service = request.service
         sent_at = self._clock()
+        flight = Flight(request.method)
+        FLIGHT.set(flight)
         reached: Reached = "unsent"
-
-        def failure(cause: Cause) -> TransportError:
-            return TransportError(cause, sent_at=sent_at, failed_at=self._clock(), reached=reached)
-
         try:
-            way = self._way(service)
+            way = self._way(request.service)
             url = address(request, way.route)
-            if service.reach is None:
-                session = self._open()
-            else:
-                admit(url, service.reach)
-                session = self._open_guarded(service.reach)
+            session = self._session_for(url, request.service.reach)
+            headers = way.route.headers if request.headers is NOTHING else headers_of(request, way.route)
+            trust = self._trust(way.bundle, url)
             reached = "sent"
             async with session.request(
                 request.method,
                 URL(url, encoded=True),
-                headers=way.route.headers if request.headers is NOTHING else headers_of(request, way.route),
+                headers=headers,
                 data=request.body or None,
                 allow_redirects=False,
                 proxy=way.proxy,
-                ssl=self._trust(way.bundle, url),
+                ssl=trust,
                 timeout=way.timeout,
             ) as response:
-                reached = "answered"
-                status = response.status
-                headers = _headers_in(response)
-                if len(response.headers) > MOST_HEADERS:
-                    raise failure("connection lost")
-                packed = "content-encoding" in headers
-                unpacking = unpacking_of(",".join(response.headers.getall("content-encoding"))) if packed else None
-                most_bytes = most_bytes_of(request)
-                length = None if packed or request.stream else response.content_length
-                if length is not None and length > most_bytes and status not in BODILESS:
+                headers_in = _headers_in(response)
+                body, first_byte_at = await self._body(request, response)
+                if body is None:
                     response.close()
-                    raise failure("too large")
-                pieces = io.BytesIO()  # it gives its contents away without a copy
-                size = 0
-                first_byte_at = None
-                async for came in response.content.iter_any():
-                    for piece in (came,) if unpacking is None else unpacking.feed(came):
-                        size += len(piece)
-                        if size > most_bytes:
-                            response.close()
-                            raise failure("too large")
-                        pieces.write(piece)
-                        if request.stream:
-                            if first_byte_at is None:
-                                first_byte_at = self._clock()
-                            if self._on_chunk is not None:
-                                self._on_chunk(request, piece)
-                if unpacking is not None:
-                    unpacking.finish()
+                    raise self._failed("too large", sent_at, "answered", flight)
+            if request.method != "HEAD" and may_be_cut_off(response.status, headers_in, body):
+                raise self._failed("connection lost", sent_at, "answered", flight)
         except _FAILURES as error:
-            if isinstance(error, _NOT_CONNECTED):
-                reached = "unsent"
-            raise failure(cause_of(error)) from None
-        body = pieces.getvalue()
-        if may_be_cut_off(status, headers, body):
-            raise failure("connection lost")
-        return Response(status, headers, body, sent_at, self._clock(), self._wall(), first_byte_at)
+            trouble = None if flight.handler is None else flight.handler.trouble
+            cause = cause_of(error) if trouble is None else trouble.cause
+            raise self._failed(
+                cause, sent_at, "unsent" if isinstance(error, _NOT_CONNECTED) else reached, flight
+            ) from None
+        return Response(response.status, headers_in, body, sent_at, self._clock(), self._wall(), first_byte_at)
+
+    def _session_for(self, url: str, reach: Reach | None) -> aiohttp.ClientSession:
+        if reach is None:
+            return self._open()
+        admit(url, reach)
+        return self._open_guarded(reach)
+
+    async def _body(self, request: Request, response: aiohttp.ClientResponse) -> tuple[bytes | None, float | None]:
+        """A body as it comes, unpacked and shown to who watches, and when it began; None: it is longer than it may be."""
+        packed = "content-encoding" in response.headers
+        unpacking = unpacking_of(",".join(response.headers.getall("content-encoding"))) if packed else None
+        most_bytes = most_bytes_of(request)
+        length = None if packed or request.stream or request.method == "HEAD" else response.content_length
+        if length is not None and length > most_bytes and response.status not in BODILESS:
+            return None, None
+        pieces = io.BytesIO()  # it gives its contents away without a copy
+        size = 0
+        first_byte_at = None
+        async for came in response.content.iter_any():
+            for piece in (came,) if unpacking is None else unpacking.feed(came):
+                size += len(piece)
+                if size > most_bytes:
+                    return None, first_byte_at
+                pieces.write(piece)
+                if request.stream:
+                    if first_byte_at is None:
+                        first_byte_at = self._clock()
+                    if self._on_chunk is not None:
+                        self._on_chunk(request, piece)
+        if unpacking is not None:
+            unpacking.finish()
+        return pieces.getvalue(), first_byte_at
+
+    def _failed(self, cause: Cause, sent_at: float, reached: Reached, flight: Flight) -> TransportError:
+        """What to raise for an attempt that failed. A kept connection that is dead is seldom the only one."""
+        if flight.answered:
+            reached = "answered"
+        reused = flight.reused and reached != "answered"
+        if reused:
+            flight.doubt()
+        return TransportError(cause, sent_at=sent_at, failed_at=self._clock(), reached=reached, reused=reused)
 
     async def close(self) -> None:
         """Close all connections. Nothing is sent any more."""

@@ -1,9 +1,7 @@
-"""What every transport needs: an address with its key, a body unpacked, and foreign exceptions told in our own words.
+"""What every transport needs: an address with its key, and headers both ways.
 
 The key is added here, last, and leaves only towards the wire.
 
-Bodies are unpacked here and by neither library: they disagree on which packings they know, on what may follow a packed
-body and on whether its end may be missing; and a bomb has to be stopped while it swells, not when it has.
 """
 
 from __future__ import annotations
@@ -12,15 +10,14 @@ import logging
 import os
 import re
 import ssl
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 from ..model import Request, Service
 from ..sendable import check_header
 from ..target import target
+from .causes import Unsuitable, out_of_files
 from .guard import place_of
 
 ACCEPT_ENCODING = "gzip, deflate"
@@ -50,17 +47,28 @@ def _check(headers: Mapping[str, str]) -> None:
         check_header(name, value)
 
 
+def _can_be_sent(name: str, value: str) -> bool:
+    try:
+        check_header(name, value)
+    except ValueError:
+        return False
+    return True
+
+
 def route_of(service: Service, key: str | None) -> Route:
     """The route of a service: its key placed as the service wants it. The open web gets none: a key is for one host.
 
-    :raises ValueError: if its address, its headers or its key hold what can't be sent. Said here, because one library
-        would refuse it and the other send it in a spelling of its own.
+    :raises Unsuitable: if its key holds what can't be sent.
+    :raises ValueError: if its address or its headers do. Said here, because one library would refuse it and the other send
+        it in a spelling of its own.
     """
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING, **service.headers}
     query = ""
     fixed: frozenset[str] = frozenset()
     if key and service.place_key is not None and service.base_url:
         place = service.place_key(key)
+        if not key.isprintable() or not all(_can_be_sent(*header) for header in place.headers.items()):
+            raise Unsuitable("the API key can't be sent")
         headers.update(place.headers)
         fixed = frozenset(name.lower() for name in place.headers)
         query = "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in place.params.items()])
@@ -148,81 +156,6 @@ def may_be_cut_off(status: int, headers: Mapping[str, str], body: bytes) -> bool
     return "content-length" not in headers and "transfer-encoding" not in headers
 
 
-class Broken(OSError):
-    """A packed body that can't be unpacked, or that ends before its end: it was lost on the way."""
-
-
-_PACKINGS = {"gzip", "x-gzip", "deflate"}
-_NEVER_ASKED_FOR = {"br", "zstd", "compress", "x-compress", "dcb", "dcz"}
-
-STEP_BYTES = 262_144
-"""As much is unpacked at once."""
-
-_MOST_MEMBERS = 1000
-"""A gzip body may be many, one after the other. Empty ones cost time and never swell, so they are counted."""
-
-
-class Unpacking:
-    """A packed body, unpacked piece by piece as it arrives."""
-
-    def __init__(self, packing: str | None) -> None:
-        self._packing = packing
-        self._unpacker: Any = None  # zlib's own, once the first byte has come
-        self._members = 0
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """What a piece unpacks to, `STEP_BYTES` at a time at most: who has had enough of a bomb leaves early.
-
-        :raises Broken: if it can't be unpacked.
-        """
-        there_is_more = False  # that the unpacker holds back, though it has taken all
-        while data or there_is_more:
-            if self._unpacker is None:
-                self._unpacker = self._begin(data)
-            elif self._unpacker.eof:
-                if data[0] != 0x1F or self._packing == "deflate":
-                    break  # padding, or what else follows: nobody minds it
-                self._unpacker = self._begin(data)
-            try:
-                part = self._unpacker.decompress(data, STEP_BYTES)
-            except zlib.error:
-                raise Broken from None
-            there_is_more = len(part) == STEP_BYTES and not self._unpacker.eof
-            data = self._unpacker.unconsumed_tail or self._unpacker.unused_data
-            if part:
-                yield part
-
-    def finish(self) -> None:
-        """Nothing more comes.
-
-        :raises Broken: if more should have.
-        """
-        if self._unpacker is not None and not self._unpacker.eof:
-            raise Broken
-
-    def _begin(self, data: bytes) -> Any:
-        self._members += 1
-        if self._packing is None or self._members > _MOST_MEMBERS:
-            raise Broken
-        if self._packing != "deflate":
-            return zlib.decompressobj(16 + zlib.MAX_WBITS)
-        # RFC 1950 wants a head, whose first byte has an 8 there; some servers send none.
-        return zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
-
-
-def unpacking_of(content_encoding: str) -> Unpacking | None:
-    """How a body with this header is unpacked; None: it is not packed, or a word stands there that says nothing.
-
-    A packing that we never asked for, or two of them, is unpacked to `Broken`, should there be a body at all.
-    """
-    words = [
-        word for word in content_encoding.lower().replace(" ", "").split(",") if word in _PACKINGS | _NEVER_ASKED_FOR
-    ]
-    if not words:
-        return None
-    return Unpacking(words[0] if len(words) == 1 and words[0] in _PACKINGS else None)
-
-
 def is_https(url: str) -> bool:
     """Whether an address asks for TLS, in whatever case it was typed."""
     return url[:6].lower() == "https:"
@@ -236,27 +169,10 @@ def trust_in(bundle: str) -> ssl.SSLContext:
     folder = os.path.isdir(bundle)  # noqa: PTH112  # a string from the environment, handed on as it is
     try:
         return ssl.create_default_context(capath=bundle) if folder else ssl.create_default_context(cafile=bundle)
-    except OSError:
+    except OSError as error:
+        if out_of_files(error):
+            raise
         raise ssl.SSLCertVerificationError(f"no certificates in {bundle}") from None
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and all that it was raised from or holds, each once."""
-    seen: set[int] = set()
-    todo: list[BaseException] = [error]
-    while todo:
-        one = todo.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        inner = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
-        todo.extend(each for each in inner if isinstance(each, BaseException))
-
-
-def is_distrust(error: BaseException) -> bool:
-    """Whether the server's certificate was the trouble: asking again will not help."""
-    return any(isinstance(one, ssl.SSLCertVerificationError) for one in chain(error))
 
 
 class Redact(logging.Filter):

@@ -1,0 +1,88 @@
+"""A packed body, unpacked piece by piece.
+
+Bodies are unpacked here and by neither library: they disagree on which packings they know, on what may follow a packed
+body and on whether its end may be missing; and a bomb has to be stopped while it swells, not when it has.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import Cause
+from .framing import Unreadable
+
+_PACKINGS = {"gzip", "x-gzip", "deflate"}
+_NEVER_ASKED_FOR = {"br", "zstd", "compress", "x-compress", "dcb", "dcz"}
+
+_BROKEN: Cause = "the answer can't be read: its packed body is broken"
+
+STEP_BYTES = 262_144
+"""As much is unpacked at once."""
+
+_MOST_MEMBERS = 1000
+"""A gzip body may be many, one after the other. Empty ones cost time and never swell, so they are counted."""
+
+
+class Unpacking:
+    """A packed body, unpacked piece by piece as it arrives."""
+
+    def __init__(self, packing: str | None) -> None:
+        self._packing = packing
+        self._unpacker: Any = None  # zlib's own, once the first byte has come
+        self._members = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What a piece unpacks to, `STEP_BYTES` at a time at most: who has had enough of a bomb leaves early.
+
+        :raises Unreadable: if it can't be unpacked.
+        """
+        there_is_more = False  # that the unpacker holds back, though it has taken all
+        while data or there_is_more:
+            if self._unpacker is None:
+                self._unpacker = self._begin(data)
+            elif self._unpacker.eof:
+                if data[0] != 0x1F or self._packing == "deflate":
+                    break  # padding, or what else follows: nobody minds it
+                self._unpacker = self._begin(data)
+            try:
+                part = self._unpacker.decompress(data, STEP_BYTES)
+            except zlib.error:
+                raise Unreadable(_BROKEN) from None
+            there_is_more = len(part) == STEP_BYTES and not self._unpacker.eof
+            data = self._unpacker.unconsumed_tail or self._unpacker.unused_data
+            if part:
+                yield part
+
+    def finish(self) -> None:
+        """Nothing more comes.
+
+        :raises Unreadable: if more should have.
+        """
+        if self._unpacker is not None and not self._unpacker.eof:
+            raise Unreadable(_BROKEN)
+
+    def _begin(self, data: bytes) -> Any:
+        self._members += 1
+        if self._packing is None:
+            raise Unreadable("the answer can't be read: an encoding that was not asked for")
+        if self._members > _MOST_MEMBERS:
+            raise Unreadable(_BROKEN)
+        if self._packing != "deflate":
+            return zlib.decompressobj(16 + zlib.MAX_WBITS)
+        # RFC 1950 wants a head, whose first byte has an 8 there; some servers send none.
+        return zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+
+
+def unpacking_of(content_encoding: str) -> Unpacking | None:
+    """How a body with this header is unpacked; None: it is not packed, or a word stands there that says nothing.
+
+    A packing that we never asked for, or two of them, raises `Unreadable`, should there be a body at all.
+    """
+    words = [
+        word for word in content_encoding.lower().replace(" ", "").split(",") if word in _PACKINGS | _NEVER_ASKED_FOR
+    ]
+    if not words:
+        return None
+    return Unpacking(words[0] if len(words) == 1 and words[0] in _PACKINGS else None)
