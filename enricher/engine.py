@@ -17,13 +17,14 @@ import json
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args
 
+from .background import BackgroundRun
 from .batching import Batching, Deferring, Flow, Waiting
 from .core.effects import Steps
 from .core.exchange import Journey, Rules, enrich_item, pursue
@@ -31,6 +32,7 @@ from .core.gate import Gate, Hold
 from .core.rehearsal import Rehearsal
 from .core.retry import Backoff
 from .errors import BudgetSpent, Interrupted, ServiceDown, SettingError
+from .forking import register
 from .lanes import Lanes
 from .mailbox import Mailbox
 from .memory import DEFAULT_BYTES, Memory
@@ -39,9 +41,9 @@ from .modes import asynchronous, threaded
 from .modes.performer import AsyncTransport, Attempt, Feed, Performer, Purse, Sink, Stop
 from .processes import Processes
 from .purse import JobPurse
+from .resources import Resources
 from .store import Store, Writer
 from .transports.pooled import PooledTransport
-from .transports.streaming import StreamingTransport
 
 Mode = Literal["sequential", "threaded", "async"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -133,11 +135,9 @@ class Engine:
             raise SettingError(f"concurrency is {slots}; at least 1 is needed")
         self.mode: Mode = mode
         self.slots = 1 if mode == "sequential" else slots
-        self._keys = dict(keys or {})
         self._store = store
         self.rules = Rules(chance, backoff or Backoff())
         self._observe = observe
-        self._on_chunk = on_chunk
         self._batch_poll_s = batch_poll_s
         self.gate = gate or Gate()
         self.memory = Memory(
@@ -146,11 +146,20 @@ class Engine:
             lower=_lower(store) if store is not None and recalls else None,
             not_before=time.time() if refresh else 0.0,
         )
-        self._processes = processes or Processes()
-        self._pooled: PooledTransport | None = None
-        self._loop: _LoopThread | None = None
+        self._resources = Resources(keys or {}, self.slots, on_chunk, processes)
+        self._processes = self._resources.processes
+        weakref.finalize(self, self._resources.close)  # where nobody closes it
         self._runs = 0
         self._lock = threading.Lock()
+        register(self)
+
+    def after_fork(self) -> None:
+        """The child of a fork starts anew: what was learnt and sent still counts, nothing else is shared."""
+        self._lock = threading.Lock()
+        self._runs = 0
+        self.gate.after_fork()
+        self.memory.after_fork()
+        self._resources.after_fork()
 
     # ── running ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -163,8 +172,11 @@ class Engine:
         *,
         lane_of: Callable[[Item], str] | None = None,
         purse: Purse | None = None,
+        blocking_source: bool = False,
     ) -> None:
         """Run a recipe over items; each outcome goes to the sink as it comes. Returns when all is done or stopped.
+
+        `blocking_source`: reading `items` may take long, so no event loop reads them.
 
         :raises KeyRefused, ServiceDown, BudgetSpent: as the core does; what was not done has no outcome. What `items` and
             `sink` raise goes through.
@@ -181,7 +193,10 @@ class Engine:
 
         with self._running():
             if self.mode == "async":
-                asynchronous.run_async(feed, begin, sink, performer, self._streaming, self.slots)
+                blocking = not isinstance(items, Sequence) and blocking_source
+                asynchronous.run_async(
+                    feed, begin, sink, performer, self._streaming, self.slots, blocking_source=blocking
+                )
             elif self.mode == "threaded":
                 threaded.run_threaded(feed, begin, sink, performer, self._transport().share(), self.slots)
             else:
@@ -208,21 +223,17 @@ class Engine:
 
         :raises KeyRefused, ServiceDown: as the core does.
         """
-        stop = stop or Stop()
-        mailbox = Mailbox(4 * self.slots)
-        thread = threading.Thread(
-            target=mailbox.fill,
-            args=(lambda: self.work(items, recipe, mailbox, stop),),
-            name="enricher-run",
-            daemon=True,
-        )
-        thread.start()
+        own = stop or Stop()
+
+        def work(mailbox: Mailbox) -> None:
+            self.work(items, recipe, mailbox, own, blocking_source=True)
+
+        run = BackgroundRun(work, Mailbox(4 * self.slots), own)
+        self._resources.begin(run)
         try:
-            yield from mailbox
+            yield from run
         finally:
-            mailbox.leave()
-            stop.set()
-            thread.join()
+            self._resources.end(run)
 
     def ask(self, steps: Steps[T], stop: Stop) -> T:
         """Carry out one flow in this thread.
@@ -242,14 +253,7 @@ class Engine:
         :raises Interrupted: if it is told to stop, or is already.
         """
         with self._running():
-            with self._lock:
-                if (
-                    stop.is_set()
-                ):  # looked at under the lock: who closes this engine stops first, and opens nothing anew
-                    raise Interrupted
-                if self._loop is None:
-                    self._loop = _LoopThread(self._new_streaming)
-                flow = self._loop.submit(steps, self._performer(stop))
+            flow = self._resources.submit(steps, self._performer(stop))
             try:
                 return await asyncio.wrap_future(flow)
             except asyncio.CancelledError:
@@ -383,32 +387,19 @@ class Engine:
         return Performer(self.gate, self.memory, stop, self._processes, observe=self._observe, purse=purse)
 
     def _transport(self) -> PooledTransport:
-        with self._lock:
-            if self._pooled is None:
-                self._pooled = PooledTransport(self._keys, self.slots, on_chunk=self._on_chunk)
-            return self._pooled
-
-    def _new_streaming(self) -> StreamingTransport:
-        return StreamingTransport(self._keys, self.slots, on_chunk=self._on_chunk)
+        return self._resources.pooled()
 
     @contextlib.asynccontextmanager
     async def _streaming(self) -> AsyncIterator[AsyncTransport]:
-        transport = self._new_streaming()
+        transport = self._resources.streaming()
         try:
             yield transport
         finally:
             await transport.close()
 
     def close(self) -> None:
-        """Close connections, end processes. The store stays open: it is its owner's."""
-        with self._lock:
-            if self._pooled is not None:
-                self._pooled.close()
-                self._pooled = None
-            if self._loop is not None:
-                self._loop.close()
-                self._loop = None
-        self._processes.close()
+        """End runs, close connections, end processes. The store stays open: it is its owner's."""
+        self._resources.close(Interrupted("the engine was closed"))
 
     def __enter__(self) -> Self:
         return self
@@ -499,33 +490,3 @@ def _lower(store: Store) -> Callable[[str], tuple[Remembered, float] | None]:
         return None if stored is None else (stored.remembered, stored.stored_at)
 
     return lower
-
-
-class _LoopThread:
-    """An event loop in a thread of its own, with one transport for all that is asked there."""
-
-    def __init__(self, new_transport: Callable[[], StreamingTransport]) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._transport = new_transport()
-        self._waits = asynchronous.Waits(self._loop)
-        self._thread = threading.Thread(target=self._loop.run_forever, name="enricher-loop", daemon=True)
-        self._thread.start()
-
-    def submit(self, steps: Steps[T], performer: Performer) -> Future[T]:
-        """Carry out a flow there; cancelling the future cancels it."""
-        flow = asynchronous.drive(steps, performer, self._transport, self._waits)
-        return asyncio.run_coroutine_threadsafe(flow, self._loop)
-
-    def close(self) -> None:
-        """End what is under way, close the connections, end the thread."""
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _end(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._transport.close()

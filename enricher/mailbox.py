@@ -56,11 +56,25 @@ class Mailbox:
         finally:
             self.put(None)
 
-    def leave(self) -> None:
-        """The consumer goes: what comes is dropped from now on."""
+    def leave(self, error: BaseException | None = None) -> None:
+        """Drop what comes from now on. A consumer that still iterates is told the error; without one, nothing more."""
         with self._room:
             self._left = True
             self._room.notify_all()
+        if error is not None:
+            self._end(error)
+
+    def after_fork(self, error: BaseException) -> None:
+        """Nobody fills this mailbox any more: a consumer is told the error. Takes no lock."""
+        self._outcomes = SimpleQueue()
+        self._room = threading.Condition()
+        self._left = True
+        self._end(error)
+
+    def _end(self, error: BaseException) -> None:
+        if self._error is None:
+            self._error = error
+        self._outcomes.put(None)
 
     def __iter__(self) -> Iterator[Outcome]:
         while (outcome := self._outcomes.get()) is not None:

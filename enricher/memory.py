@@ -128,6 +128,14 @@ class Memory:
         if settled is not None:
             settled.set_result(remembered)
 
+    def after_fork(self) -> None:
+        """Called in the child: who was finding something out does so in the parent only."""
+        was_free = self._lock.take(False)
+        self._lock = ShortLock()
+        self._leads = {}
+        if not was_free:  # another thread was changing the upper tier: it may be half done
+            self._upper = LRUCache(self._max_bytes, getsizeof=self._upper.getsizeof)
+
     @property
     def weight_bytes(self) -> int:
         """What the upper tier weighs now, bytes."""

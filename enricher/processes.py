@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
 import threading
@@ -25,7 +26,9 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, NoReturn
 
 from .errors import Interrupted
+from .forking import keep_inherited
 from .model import Compute
+from .threads import leave
 
 WORKERS = 2
 """Processes at most: extraction holds the interpreter, so more than a machine's cores bring nothing."""
@@ -35,6 +38,9 @@ NICE = 5
 
 BEGIN_WITHIN_S = 60.0
 """A process that has not taken up its work after so long, seconds, is given up: it has to start, and to import."""
+
+END_WITHIN_S = 1.0
+"""How long the thread of a process that was killed is waited for, seconds."""
 
 Work = tuple[Compute, Future[Any]]
 
@@ -76,6 +82,16 @@ class Processes:
         for hand in hands:
             hand.end()
 
+    def after_fork(self) -> None:
+        """Called in the child: start with no process. The parent's go on."""
+        for hand in self._hands:
+            hand.after_fork()
+        keep_inherited(self._hands)
+        self._hands = []
+        self._waiting = deque()
+        self._idle = 0
+        self._changed = threading.Condition()
+
     def _next(self, hand: _Hand) -> Work | None:
         """The next work for a hand, when there is some; None when there will be none."""
         with self._changed:
@@ -114,7 +130,15 @@ class _Hand:
             self._kill()
         if doing is not None:
             _fail(doing, Interrupted())
-        self._thread.join()
+        leave(self._thread, END_WITHIN_S)
+
+    def after_fork(self) -> None:
+        """Let go of the parent's process: the pipe's end here would keep it alive, and the exit of the child would kill it
+        with all processes that `multiprocessing` takes for this one's.
+        """
+        if self._pipe is not None:
+            self._pipe.close()
+        multiprocessing.process._children.discard(self._process)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _run(self) -> None:
         while (work := self._next_work(self)) is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -244,21 +243,12 @@ def watch_run(
     if stop.is_set() and stop.reason is None:
         go_on = "the same command goes on where it stopped"
         click.echo(f"enricher: stopped with {tally.done:,} of {tally.total:,} {wish.noun} done; {go_on}", err=True)
-        _leave_stragglers()
         raise click.exceptions.Exit(INTERRUPTED)
     if failure and isinstance(failure[0], ServiceDown | BudgetSpent | Undecided):
         return failure[0]
     if failure:
         raise failure[0]
     return None
-
-
-def _leave_stragglers() -> None:
-    """A thread that looks up a name or connects can't be ended, and the interpreter would wait for it: don't."""
-    if any(thread.name.startswith(("enricher_", "asyncio_")) for thread in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(INTERRUPTED)
 
 
 def tell_skipped(store: Store, job: Job, most: int = 20) -> None:

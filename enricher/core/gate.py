@@ -508,6 +508,18 @@ class Gate:
                 for host in lane.hosts.all():
                     host.held_since = None
 
+    def after_fork(self) -> None:
+        """Called in the child: nobody waits here and nothing is in flight. What was sent still counts."""
+        self._lock = ShortLock()
+        for lane in self._lanes.values():
+            lane.queue.clear()
+            lane.tokens.clear()
+            lane.unsettled = 0
+            for circuit in lane.circuits.values():
+                circuit.end_probe()
+            for host in lane.hosts.all():
+                host.forget_waiting()
+
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def holds(self, now: float) -> list[Hold]:

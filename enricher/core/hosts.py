@@ -68,6 +68,12 @@ class Host:
         reports = self.in_flight + ahead + 1 - concurrency
         return max(wait_s, reports * REPORT_S) if reports > 0 else wait_s
 
+    def forget_waiting(self) -> None:
+        """Nobody waits for it any more, and nothing is in flight."""
+        self.line.clear()
+        self.in_flight = 0
+        self.probed.clear()
+
     def matters(self, now: float) -> bool:
         """Whether anything depends on what is known of it."""
         return bool(self.line or self.in_flight) or now < max(self.paused_until, self.left_at + self.spacing_s)

@@ -17,7 +17,9 @@ from ..core.effects import Effect, Known, Send, Steps
 from ..errors import Interrupted
 from ..memory import Pending
 from ..model import Compute, Item, Outcome
+from ..threads import DaemonExecutor
 from .performer import WAITED_FOR, AsyncTransport, Feed, Held, Nap, Performer, Sink, T
+from .reading import InLoop, InThread, Items
 from .threaded import GRACE_S
 
 
@@ -136,12 +138,14 @@ def run_async(
     performer: Performer,
     open_transport: Callable[[], contextlib.AbstractAsyncContextManager[AsyncTransport]],
     workers: int,
+    *,
+    blocking_source: bool = False,
 ) -> None:
     """`workers` items at a time, in as many tasks of a loop of its own. Returns when all is done or stopped.
 
-    Items are taken from the feed in the loop: a source that is slow to give them belongs into a thread of its own.
+    Items are taken from the feed in the loop; with `blocking_source`, in a thread of its own.
     """
-    asyncio.run(_run(feed, begin, sink, performer, open_transport, workers))
+    asyncio.run(_run(feed, begin, sink, performer, open_transport, workers, blocking_source))
 
 
 async def _run(
@@ -151,15 +155,19 @@ async def _run(
     performer: Performer,
     open_transport: Callable[[], contextlib.AbstractAsyncContextManager[AsyncTransport]],
     workers: int,
+    blocking_source: bool,
 ) -> None:
     stop = performer.stop
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(DaemonExecutor("enricher-loop"))  # the interpreter would wait for the loop's own
     waits = Waits(loop)
+    reader = InThread(feed) if blocking_source else None
+    source: Items = InLoop(feed) if reader is None else reader
     async with open_transport() as transport:
 
         async def work() -> None:
             try:
-                for item in feed:
+                while (item := await source.take()) is not None:
                     try:
                         outcome = await drive(begin(item), performer, transport, waits)
                     finally:
@@ -180,8 +188,10 @@ async def _run(
 
         def end() -> None:
             waits.interrupt()
+            if reader is not None:
+                reader.close()
             for task in tasks:
-                loop.call_later(GRACE_S, task.cancel)
+                loop.call_later(0.0 if stop.at_once else GRACE_S, task.cancel)
 
         def on_stop() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed already: nothing is left to end
@@ -193,6 +203,9 @@ async def _run(
         except asyncio.CancelledError as error:  # Ctrl-C in this very thread
             stop.set(error)
             raise
+        finally:
+            if reader is not None:
+                reader.close()
     for result in results:
         if isinstance(result, BaseException):
             raise result

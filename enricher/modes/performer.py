@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar, assert_never
 from ..core.effects import Bill, Book, Effect, Lead, Permit, Recall, Report, Send, Settle, Wait
 from ..core.gate import Again, Gate, Ticket
 from ..errors import Interrupted, ServiceDown, TransportError
+from ..forking import register
 from ..locks import ShortLock
 from ..memory import Memory, Pending
 from ..model import Charge, Compute, Item, Outcome, Request, Response
@@ -28,20 +29,35 @@ T = TypeVar("T")
 
 
 class Stop:
-    """Tells a run to stop: everything that waits in it ends at once. Set by any thread, once; `reason` is what ended it."""
+    """Tells a run to stop: everything that waits in it ends at once. Set by any thread, once; `reason` is what ended it.
+
+    `at_once`: nobody wants what is still in flight, so it is not given its grace time.
+    """
 
     def __init__(self) -> None:
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._on_set: list[Callable[[], None]] = []
         self.reason: BaseException | None = None
+        self.at_once = False
+        register(self)
 
-    def set(self, reason: BaseException | None = None) -> None:
+    def after_fork(self) -> None:
+        """Forget who listened: what they would end is the parent's."""
+        was_set = self._event.is_set()
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._on_set = []
+        if was_set:
+            self._event.set()
+
+    def set(self, reason: BaseException | None = None, *, at_once: bool = False) -> None:
         """Stop. `reason` is the error that ended the run; None: a person, or the end of the run."""
         with self._lock:
             if self._event.is_set():
                 return
             self.reason = reason
+            self.at_once = at_once
             self._event.set()
             listeners = list(self._on_set)
         for listener in listeners:

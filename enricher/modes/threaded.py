@@ -10,13 +10,13 @@ import concurrent.futures as futures
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..core.effects import Effect, Known, Send, Steps
 from ..errors import Interrupted
 from ..memory import Pending
 from ..model import Compute, Item, Outcome
+from ..threads import LEAVE_WITHIN_S, DaemonExecutor
 from .performer import WAITED_FOR, Feed, Held, Nap, Performer, Sink, Stop, SyncTransport, T
 
 GRACE_S = 1.5
@@ -104,7 +104,7 @@ def run_threaded(
     A thread that can't be stopped (it looks up a name, or connects) is left behind: when it comes back, it ends.
     """
     stop = performer.stop
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="enricher")
+    pool = DaemonExecutor("enricher")
     done: list[futures.Future[None]] = []
     with _grace(stop, transport):
         try:
@@ -116,8 +116,7 @@ def run_threaded(
             raise
         finally:
             if stop.is_set():
-                futures.wait(done, GRACE_S + POLL_S)
-            pool.shutdown(wait=not stop.is_set(), cancel_futures=True)
+                futures.wait(done, LEAVE_WITHIN_S if stop.at_once else GRACE_S + POLL_S)
     for each in done:
         if each.done():
             each.result()
@@ -147,10 +146,10 @@ def _work(
 
 @contextlib.contextmanager
 def _grace(stop: Stop, transport: SyncTransport) -> Iterator[None]:
-    """While this lasts, a stop shuts the sockets of what is still in flight after `GRACE_S`."""
+    """While this lasts, a stop shuts the sockets of what is still in flight after `GRACE_S`; at once if it says so."""
     timer = threading.Timer(GRACE_S, transport.abort)
     timer.daemon = True
-    stop.on_set(timer.start)
+    stop.on_set(lambda: transport.abort() if stop.at_once else timer.start())
     try:
         yield
     finally:

@@ -54,6 +54,9 @@ from .unpacking import unpacking_of
 WATCH_EVERY_S = 0.25
 """How often the watchdog looks, seconds: a deadline is kept to within this."""
 
+CLOSE_WITHIN_S = 1.0
+"""How long the watchdog is waited for, seconds: it only has to wake."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Way:
@@ -313,8 +316,10 @@ class PooledTransport:
         self._session.close()
         for adapter in list(self._guarded.values()):
             adapter.close()
-        if self._watchdog is not None:
-            self._watchdog.join()
+        with self._lock:
+            watchdog = self._watchdog
+        if watchdog is not None and watchdog is not threading.current_thread():  # a finalizer runs anywhere
+            watchdog.join(CLOSE_WITHIN_S)
 
 
 class Share:
