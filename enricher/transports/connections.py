@@ -163,9 +163,11 @@ def _head_of(wire: Any, lines: HeadLines) -> Head:
         line = wire.readline(LONGEST_LINE_BYTES + 1)
         if not line.endswith(b"\n") and len(line) <= LONGEST_LINE_BYTES:
             raise http.client.RemoteDisconnected("")
-        head = lines.add(line)
-        if lines.answered and flight is not None:
-            flight.reached = "answered"
+        try:
+            head = lines.add(line)
+        finally:
+            if lines.answered and flight is not None:
+                flight.reached = "answered"
         if head is not None:
             return head
 

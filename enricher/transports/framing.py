@@ -40,7 +40,8 @@ class Unreadable(OSError):
 
 _STATUS = re.compile(rb"HTTP/(\d+)(?:\.(\d+))?[ \t]+([1-9]\d\d)(?:[ \t][^\n]*)?\r?\n", re.IGNORECASE)
 _PLAIN = re.compile(
-    rb"HTTP/1\.[01] [1-9]\d\d(?: [\t -~\x80-\xff]*)?\r\n(?:[\w!#$%&'*+.^`|~-]+:[\t -~\x80-\xff]*\r\n)*\r\n"
+    rb"HTTP/1\.[01] [1-9]\d\d(?: [ -~\x80-\xff]*)?\r\n"
+    rb"(?:[\w!#$%&'*+.^`|~-]+: ?(?:[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?)?\r\n)*\r\n"
 )
 """A head that every library reads alike, but for where its body ends."""
 
@@ -88,8 +89,12 @@ class HeadLines:
                 raise Unreadable("the answer is not HTTP")
             return None
         if not lines:
-            _check_status(line)
+            found = _STATUS.fullmatch(line)
+            if found is None:
+                raise Unreadable("the answer is not HTTP")
             self.answered = True
+            if int(found[1]) != 1:
+                raise Unreadable("the answer can't be read: it is of another version of HTTP")
         elif len(lines) > MOST_HEADERS:
             raise Unreadable("the answer can't be read: more headers than are taken")
         lines.append(line)
@@ -110,30 +115,24 @@ class HeadLines:
         return _framed(raw, status, has_body=status not in (204, 304) and self._method != "HEAD")
 
 
-def _check_status(line: bytes) -> None:
-    found = _STATUS.fullmatch(line)
-    if found is None:
-        raise Unreadable("the answer is not HTTP")
-    if int(found[1]) != 1:
-        raise Unreadable("the answer can't be read: it is of another version of HTTP")
-
-
 def _mended(status: re.Match[bytes], lines: Sequence[bytes]) -> bytes:
     """A head of which something is odd, without it."""
-    headers: list[list[bytes]] = []
+    headers: list[tuple[bytes, list[bytes]]] = []
     kept = False  # the line before, which a folded one goes on
     for line in lines:
         value = _CONTROL.sub(b" ", line.rstrip(b"\r\n"))
-        if value[:1] in (b" ", b"\t"):
+        if value[:1] not in (b" ", b"\t"):
+            name, colon, value = value.partition(b":")
+            name = name.rstrip()
+            kept = bool(colon) and _NAME.fullmatch(name) is not None
             if kept:
-                headers[-1].append(value.strip())
-            continue
-        name, colon, value = value.partition(b":")
-        kept = bool(colon) and _NAME.fullmatch(name.rstrip()) is not None
-        if kept:
-            headers.append([name.rstrip() + b": " + value.strip()])
+                headers.append((name, []))
+        if kept and (value := value.strip()):
+            headers[-1][1].append(value)
     version = b"1.0" if status[2] is None or not int(status[2]) else b"1.1"
-    return b"\r\n".join([b"HTTP/" + version + b" " + status[3], *(b" ".join(header) for header in headers), b"\r\n"])
+    told = [b"HTTP/" + version + b" " + status[3]]
+    told += [name + b": " + b" ".join(values) for name, values in headers]
+    return b"\r\n".join([*told, b"\r\n"])
 
 
 def _framed(raw: bytes, status: int, *, has_body: bool) -> Head:
@@ -142,8 +141,9 @@ def _framed(raw: bytes, status: int, *, has_body: bool) -> Head:
     lengths = [each.strip() for name, values in found if len(name) == 14 for each in values.split(b",")]
     encodings = [each.strip().lower() for name, values in found if len(name) == 17 for each in values.split(b",")]
     encodings = [each for each in encodings if each not in (b"", b"identity")]
-    if not has_body:
-        return Head(_without_framing(raw) if encodings or len(lengths) > 1 else raw, status, 0, chunked=False)
+    if not has_body:  # what it says of one is for who reads it, unless it confuses a library
+        plain = not found or (not encodings and len(lengths) == 1 and _LENGTH.fullmatch(lengths[0]) is not None)
+        return Head(raw if plain else _without_framing(raw), status, 0, chunked=False)
     if encodings:
         if encodings != [b"chunked"]:
             raise Unreadable("the answer can't be read: an encoding that was not asked for")

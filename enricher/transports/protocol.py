@@ -113,9 +113,11 @@ class Handler(ResponseHandler):
             if not end and len(data) - at <= LONGEST_LINE_BYTES:
                 self._pending = data[at:]
                 return b"", b""
-            head = lines.add(data[at : end or len(data)])
+            try:
+                head = lines.add(data[at : end or len(data)])
+            finally:
+                self.answered = lines.answered
             at = end
-            self.answered = lines.answered
             if head is not None:
                 self._pending = b""
                 self._lines, self._head = None, head
