@@ -523,7 +523,7 @@ def test_a_word_may_be_abbreviated_in_the_list_or_at_the_service(film, written):
     assert [ask(RECIPE, world, title, 2004).record["tmdb_id"] for title in written] == [1] * len(written)
 
 
-FAME = [(1000, 66, 1), (1000, 67, None), (100, 4, 1), (100, 5, None), (99, 1, None)]
+FAME = [(1000, 50, 1), (1000, 51, None), (100, 4, 1), (100, 5, None), (99, 1, None)]
 
 
 @pytest.mark.parametrize(("votes", "others", "film"), FAME)

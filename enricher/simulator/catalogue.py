@@ -61,6 +61,7 @@ class Film:
     cast: tuple[str, ...]
     translations: tuple[tuple[str, str], ...] = ()
     adult: bool = False
+    counted_votes: int | None = None
 
     @property
     def year(self) -> int:
@@ -74,12 +75,18 @@ class Film:
 
     @property
     def popularity(self) -> float:
-        """TMDB's measure in spirit: mostly chance, and newer films are looked at more than old ones."""
+        """TMDB's measure in spirit: by votes where they were counted; else mostly chance, and newer films are looked at
+        more than old ones.
+        """
+        if self.counted_votes is not None:
+            return self.counted_votes / 300
         return round(0.6 + 40 * chance(0, "popularity", self.id) ** 3 * max(0.2, (self.year - 1900) / 100), 4)
 
     @property
     def votes(self) -> int:
-        """Next to none for a short: what a well-known film's namesake mostly is."""
+        """Those that were counted; else invented, and next to none for a short, as a famous film's namesake mostly is."""
+        if self.counted_votes is not None:
+            return self.counted_votes
         return 1 + self.id % 3 if 0 < self.runtime <= SHORT_MIN else int(self.popularity * 300)
 
 
@@ -179,12 +186,13 @@ def words(text: str) -> tuple[str, ...]:
 
 
 class Catalogue:
-    """The real films and the first `generated` of the generated ones of a seed.
+    """The real films (or those of `known`) and the first `generated` of the generated ones of a seed.
 
     Raises `ValueError` where more are wanted than can be generated.
     """
 
-    def __init__(self, generated: int = 0, seed: int = 0) -> None:
+    def __init__(self, generated: int = 0, seed: int = 0, known: Sequence[Film] | None = None) -> None:
+        self._known = known
         if generated > MOST_GENERATED:
             raise ValueError(f"films {generated!r}: at most {MOST_GENERATED} can be generated")
         self._generated = generated
@@ -210,7 +218,7 @@ class Catalogue:
         asked = words(query)
         if not asked:
             return []
-        found = [films()[number] for number in self._holding(asked)]
+        found = [self._films[number] for number in self._holding(asked)]
         found += [_generated(index, self._titles) for index in self._titles.matching(asked, self._generated)]
         if not include_adult:
             found = [film for film in found if not film.adult]
@@ -233,19 +241,23 @@ class Catalogue:
             titles &= self._titles_with.get(word, set())
         return {film for film, _ in titles}
 
+    @property
+    def _films(self) -> Sequence[Film]:
+        return films() if self._known is None else self._known
+
     @cached_property
     def _by_id(self) -> dict[int, Film]:
-        return {film.id: film for film in films()}
+        return {film.id: film for film in self._films}
 
     @cached_property
     def _by_imdb(self) -> dict[str, Film]:
-        return {film.imdb_id: film for film in films()}
+        return {film.imdb_id: film for film in self._films}
 
     @cached_property
     def _titles_with(self) -> dict[str, set[tuple[int, int]]]:
         """Word → the titles that hold it, each as (number of the film, number of its title)."""
         holding: dict[str, set[tuple[int, int]]] = defaultdict(set)
-        for number, film in enumerate(films()):
+        for number, film in enumerate(self._films):
             for title_number, title in enumerate(film.titles):
                 for word in words(title):
                     holding[word].add((number, title_number))

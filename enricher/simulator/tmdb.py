@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -131,7 +131,16 @@ class Tmdb:
         ]
 
     async def _search(self, request: web.Request) -> web.Response:
-        asked = request.query
+        return self.search(request.query)
+
+    async def _details(self, request: web.Request) -> web.Response:
+        return self.details(request.match_info["id"], request.query)
+
+    async def _find(self, request: web.Request) -> web.Response:
+        return self.find(request.match_info["id"], request.query)
+
+    def search(self, asked: Mapping[str, str]) -> web.Response:
+        """`/search/movie`, by its parameters."""
         if not asked.get("query"):
             return _json(b'{"errors":["query must be provided"]}', 422)
         page = _number(asked.get("page", "1"))
@@ -163,18 +172,19 @@ class Tmdb:
             }
         )
 
-    async def _details(self, request: web.Request) -> web.Response:
-        identifier = _number(request.match_info["id"])
+    def details(self, number: str, asked: Mapping[str, str]) -> web.Response:
+        """`/movie/{number}`, by its parameters."""
+        identifier = _number(number)
         if identifier is None:
             return _json(_refusal(6, "Invalid id: The pre-requisite id is invalid or not found."), 404)
         if identifier > LARGEST_ID:
             return _json(_refusal(44, "The ID is invalid."), 500)
-        wanted = [part.strip() for part in request.query.get("append_to_response", "").split(",")]
+        wanted = [part.strip() for part in asked.get("append_to_response", "").split(",")]
         if len(wanted) > MOST_PARTS:
             message = "Too many append to response objects: The maximum number of remote calls is 20."
             return _json(_refusal(27, message), 400)
         parts = tuple(part for part in _PARTS if part in wanted)
-        body = self._details_body(identifier, parts, request.query.get("language", "")[:2])
+        body = self._details_body(identifier, parts, asked.get("language", "")[:2])
         return _json(self.refusal(404), 404) if body is None else _json(body)
 
     def _render_details(self, identifier: int, parts: tuple[str, ...], language: str) -> bytes | None:
@@ -191,14 +201,15 @@ class Tmdb:
         missing = max(self._details_bytes - len(head) - len(middle) - len(tail), 0)
         return head + _padding("cast", missing // 2) + middle + _padding("crew", missing - missing // 2) + tail
 
-    async def _find(self, request: web.Request) -> web.Response:
-        source = request.query.get("external_source")
+    def find(self, number: str, asked: Mapping[str, str]) -> web.Response:
+        """`/find/{number}`, by its parameters."""
+        source = asked.get("external_source")
         if source is None:
             return _json(_refusal(5, "Invalid parameters: Your request parameters are incorrect."), 400)
-        film = self._catalogue.by_imdb(request.match_info["id"]) if source == "imdb_id" else None
-        language = request.query.get("language", "")[:2]
+        film = self._catalogue.by_imdb(number) if source == "imdb_id" else None
+        language = asked.get("language", "")[:2]
         found = [] if film is None else [{**_summary(film, language), "media_type": "movie"}]
-        series = SERIES.get(request.match_info["id"]) if source == "imdb_id" else None
+        series = SERIES.get(number) if source == "imdb_id" else None
         shows = [] if series is None else [{"id": series[0], "name": series[1], "media_type": "tv"}]
         return _json(
             _bytes(

@@ -22,9 +22,9 @@ WELL_KNOWN_VOTES = 1000
 OUTVOTES = 100
 """Of several films of one name and year, the one with so many times the votes of every other is meant."""
 
-FAMOUS = ((1000, 15), (100, 25))
+FAMOUS = ((1000, 20), (100, 25))
 """Without a year: of several films of one name, the one with at least so many votes and so many times the votes of every
-other is meant. On lists of films that people have seen, one in a thousand of these is the other (benchmarks.matching)."""
+other is meant. Of 1,101 films on real people's lists, 16 % have a namesake; this decides half of them, none wrongly."""
 
 RIVAL_OUTVOTES = 10
 """A result with so many times the votes of the film that would be believed is worth one check of its other names."""
@@ -96,13 +96,16 @@ def outvoting(held: Sequence[Scored]) -> Scored | None:
 
 def rival(wish: Wanted, ranked: Iterable[Scored], chosen: Scored) -> Scored | None:
     """The result that must be checked before `chosen` is believed: as near in time, far better known, and found by a
-    name that the answer does not show. None where there is none.
+    name that the answer does not show, or one that differs in small words only. None where there is none.
     """
     least = RIVAL_OUTVOTES * max(chosen.film.votes, RIVAL_OUTVOTES)
     near = [
         one
         for one in ranked
-        if one.gap == chosen.gap and not one.same_name and one.film.votes >= least and not _explained(wish, one)
+        if one.gap == chosen.gap
+        and not one.same_name
+        and one.film.votes >= least
+        and (one.strength >= ONLY_SMALL_WORDS or not _explained(wish, one))
     ]
     return max(near, key=lambda one: (one.film.votes, -one.film.id), default=None)
 

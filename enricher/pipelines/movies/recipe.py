@@ -23,7 +23,7 @@ from urllib.parse import quote
 from ...model import Answer, Conclusion, Found, Item, NotFound, Recipe, Request, Service
 from .choosing import believable, holders, outvoting, overshadowed, rival, worth_a_check
 from .conclusions import DECIDED_NONE, EPISODE, NO_TITLE, SERIES, contradicted, undecided, unknown_ids
-from .matching import Film, Scored, Wanted, film_of, rank, score, wanted
+from .matching import ONLY_SMALL_WORDS, Film, Scored, Wanted, film_of, rank, score, wanted
 from .record import movie_record
 from .searching import Search, search_request, searches
 
@@ -239,7 +239,7 @@ class _Inquiry:
             return chosen
         yield from self._check(rivalling.film)
         tied = score(wish, self.films[rivalling.film.id])
-        return None if tied.same_name else chosen
+        return None if tied.strength >= ONLY_SMALL_WORDS else chosen
 
     def _choose(self, wish: Wanted, *, everywhere: bool, complete: bool) -> Scored | None:
         ranked = rank(wish, self.films.values())
