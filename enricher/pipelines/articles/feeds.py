@@ -31,6 +31,7 @@ import feedparser
 
 from .addresses import linked
 from .pages.own_text import own_text
+from .sources.dates import moment_of
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ENTRIES = 1_000
@@ -256,9 +257,13 @@ def _author(holder: Any) -> str | None:
 
 
 def _published(entry: Any) -> str | None:
-    for name in ("published_parsed", "updated_parsed", "created_parsed"):
+    for name in ("published", "updated", "created"):
         # dict.get, because asking feedparser's own for a date that is not there may warn, and give another.
-        moment = dict.get(entry, name)
+        text = dict.get(entry, name)
+        if moment := moment_of(text):
+            return _utc(moment)
+        # What feedparser makes of other digits may depend on the day that it is read on.
+        moment = dict.get(entry, f"{name}_parsed") if re.search(r"[^\W\d_]", text or "") else None
         if moment:
             try:
                 year, month, day, hour, minute, second = moment[:6]
@@ -326,14 +331,9 @@ def _json_author(holder: dict[str, Any]) -> str | None:
     return _line(", ".join(dict.fromkeys(names)))
 
 
-def _json_date(text: object) -> str | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return _utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):  # the latter: a moment before the year 1 in UTC
-        return None
+def _json_date(value: object) -> str | None:
+    moment = moment_of(value)
+    return None if moment is None else _utc(moment)
 
 
 # ── addresses and texts ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,1 @@
+"""What articles come from: forms of feeds and of lists that need a reader of their own."""
