@@ -8,6 +8,8 @@ from enricher.errors import InputError
 from enricher.pipelines.articles import inputs
 from enricher.pipelines.articles.feeds import parse_feed
 from enricher.pipelines.articles.inputs import Local, Wanted, Wrong, read_inputs
+from enricher.pipelines.articles.sources.bookmarks import read_bookmarks
+from enricher.pipelines.articles.sources.listing import RUNS_A_PROGRAM
 
 RSS = b'\n<rss version="2.0"><channel><title>t</title><item><title>x</title></item></channel></rss>'
 OPML = b"""<opml version="2.0"><body><outline xmlUrl="https://a.example/feed"/><outline text="folder"/>
@@ -120,6 +122,48 @@ def test_the_first_of_several_columns_that_is_filled_counts(written):
     assert [each.url for each in given(path)] == ["https://a.example/url", "https://b.example/link"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name;Webadresse;Datum\nOne;https://a.example/1;2026\nTwo;https://a.example/2;2026\n",
+        "One post,https://a.example/1\nTwo,https://a.example/2\n",
+        "https://a.example/1\tOne post\nhttps://a.example/2\tTwo\n",
+        '"https://a.example/1","One, and more"\n"https://a.example/2","Two"\n',
+    ],
+    ids=["another name", "no header", "tabs", "quotes"],
+)
+def test_a_column_of_addresses_is_known_by_its_cells(written, text):
+    assert [(each.kind, each.url) for each in given(written(text))] == [
+        ("article", "https://a.example/1"),
+        ("article", "https://a.example/2"),
+    ]
+
+
+def test_a_comma_within_an_address_parts_no_columns(written):
+    path = written("mine\nhttps://a.example/1,2.html\nhttps://a.example/3,4.html # two, three\n")
+    assert [each.url for each in given(path) if isinstance(each, Wanted)] == [
+        "https://a.example/1,2.html",
+        "https://a.example/3,4.html",
+    ]
+
+
+def test_the_urls_file_of_newsboat_names_feeds(written):
+    path = written(
+        '# news\nhttps://a.example/feed news "two words" "~A Feed"\nhttps://b.example/rss !\n'
+        '"query:Unread:unread = \\"yes\\""\n"https://c.example/feed"\nhttps://d.example/feed tech\n'
+        "exec:~/bin/feed.sh\nfilter:~/bin/x:https://e.example/feed\nhttps://f.example/a b.html\n"
+    )
+    assert given(path) == [
+        Wanted("feed", "https://a.example/feed", "list.txt", 2),
+        Wanted("feed", "https://b.example/rss", "list.txt", 3),
+        Wanted("either", "https://c.example/feed", "list.txt", 5),
+        Wanted("either", "https://d.example/feed", "list.txt", 6),
+        Wrong("list.txt", 7, "exec:~/bin/feed.sh", RUNS_A_PROGRAM),
+        Wrong("list.txt", 8, "filter:~/bin/x:https://e.example/feed", RUNS_A_PROGRAM),
+        Wrong("list.txt", 9, "https://f.example/a b.html", "the address holds blanks or control characters"),
+    ]
+
+
 # ── documents ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -139,6 +183,34 @@ def test_a_feed_in_a_file_is_handed_on(written, body):
     assert given(written(body, "feed.xml")) == [Local("feed.xml", parse_feed(body, ""))]
 
 
+BOOKMARKS = """{}<META HTTP-EQUIV="Content-Type" CONTENT="text/html; charset=UTF-8">
+<TITLE>Bookmarks</TITLE><H1>Bookmarks</H1>
+<DL><p>
+  <DT><H3 ADD_DATE="1">Folder</H3>
+  <DL><p>
+    <DT><A HREF="https://a.example/?x=1&amp;y=2" ADD_DATE="1" ICON="data:image/png;base64,AA==">A > <b>title</A>
+    <DD>With notes, and a link: https://nowhere.example/
+    <DT><A FEEDURL="https://b.example/feed" HREF="https://b.example/">Live</A>
+  </DL><p>
+  <dt><a add_date='1' href='https://c.example/'>C</a> <DT><A HREF="javascript:alert('x')">Let</A>
+</DL><p>
+"""
+
+
+@pytest.mark.parametrize("doctype", ["<!DOCTYPE NETSCAPE-Bookmark-file-1>\n<!-- read by no one -->\n", "\n\n"])
+def test_bookmarks_of_a_browser_are_pages_and_feeds(written, doctype):
+    assert given(written(BOOKMARKS.format(doctype), "bookmarks.html")) == [
+        Wanted("either", "https://a.example/?x=1&y=2", "bookmarks.html", 8),
+        Wanted("feed", "https://b.example/feed", "bookmarks.html", 10),
+        Wanted("either", "https://c.example/", "bookmarks.html", 12),
+        Wrong("bookmarks.html", 12, "javascript:alert('x')", "not an http or https address"),
+    ]
+
+
+def test_megabytes_of_unfinished_bookmarks_are_read_at_once():
+    assert read_bookmarks(b"<dl><dt>" + b"<a href='" * 300_000 + b"<a " * 300_000) == []
+
+
 def test_everything_stays_in_the_order_in_which_it_is_named(written):
     names = (written(OPML, "b.opml"), "https://z.example/", written(RSS, "a.xml"), written("https://y.example/"))
     kinds = [each.kind if isinstance(each, Wanted) else type(each).__name__ for each in given(*names)]
@@ -155,13 +227,34 @@ def test_everything_stays_in_the_order_in_which_it_is_named(written):
         (b"# nothing\n\n", "list.txt: there is no address in the file"),
         (b"%PDF-1.7 \x00\x01", "list.txt: this is no text but a PDF document"),
         (b'"url\nhttps://a.example/', "list.txt: the names of its columns can't be read"),
+        (
+            b"title,date,notes\nOne,2026-01-01,x\nTwo,2026-01-02,y\n",
+            "list.txt: no column of addresses among 'title', 'date', 'notes'; add one and name it url",
+        ),
+        (b"example.org\nb.example/x\n", "list.txt: none of its lines is an address; each begins with https://"),
+        (b'[{"url": "https://a.example/"}]', "list.txt: it is JSON, and no JSON Feed; write one address a line"),
+        (b"<!DOCTYPE NETSCAPE-Bookmark-file-1><DL></DL>", "list.txt: there is no bookmark in the file"),
         (b"<html><body>x</body></html>", "list.txt: it is a web page and no feed; name"),
         (b'{"a": 1}', "list.txt: it is JSON, and no JSON Feed; name"),
         (b"<opml><body/></opml>", "list.txt: the OPML names no feed"),
         (b"<opml><body>", "list.txt: the XML is damaged in line 1"),
         (b"<rss>" + b" " * 10 * 1024 * 1024, "list.txt: the file is larger than 10 MB"),
     ],
-    ids=["empty", "comments", "pdf", "open quote", "page", "json", "no feeds", "cut off", "large"],
+    ids=[
+        "empty",
+        "comments",
+        "pdf",
+        "open quote",
+        "no column",
+        "no address",
+        "json list",
+        "no bookmark",
+        "page",
+        "json",
+        "no feeds",
+        "cut off",
+        "large",
+    ],
 )
 def test_a_file_that_names_nothing_is_one_clear_line(written, content, message):
     with pytest.raises(InputError) as caught:

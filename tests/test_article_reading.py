@@ -11,19 +11,23 @@ from enricher.pipelines.articles.fetching import Fetcher
 from enricher.pipelines.articles.inputs import Inputs, Local, Wanted, Wrong
 from enricher.pipelines.articles.pages.reasons import GONE, NO_SUCH_PAGE, NOT_ALLOWED, UNANSWERED
 from enricher.pipelines.articles.reading import (
+    A_LIST,
     GONE_STATE,
+    MOST_LISTED,
     NO_ENTRIES,
     NO_OWN_TEXT,
     OK,
     PARSE_WITHIN_S,
     SHALLOW_LISTED,
     SHALLOW_NAMED,
+    FeedList,
     FeedState,
     Page,
     parse,
     reading_recipe,
     rows_of,
     sources_of,
+    with_listed,
 )
 from enricher.pipelines.articles.web import agent_of, web
 
@@ -417,6 +421,57 @@ def test_a_feed_in_a_file_goes_by_the_file_where_it_has_no_title_and_is_named_wh
     untitled = b"<rss version='2.0'><channel><item><link>https://news.example/a</link></item></channel></rss>"
     assert put_together([Local("saved.xml", parse_feed(untitled, ""))]).rows[0].cells["feed"] == "saved.xml"
     assert put_together([Local("saved.xml", parse_feed(rss(), ""))]).empty == ["saved.xml"]
+
+
+# ── lists of feeds ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+LIST = "https://news.example/all.opml"
+
+
+def opml(*addresses):
+    return f"<opml version='2.0'><body>{''.join(f'<outline xmlUrl={a!r}/>' for a in addresses)}</body></opml>".encode()
+
+
+def listing(*addresses):
+    return Outcome(Item(LIST), "enriched", {"feeds": list(addresses)})
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (opml(FEED, "feed://b.example/x"), FeedList((FEED, "feed://b.example/x"))),
+        (b"<?xml version='1.0'?><!-- mine -->" + opml(FEED), FeedList((FEED,))),
+        (opml(), Failed("the OPML names no feed")),
+        (opml(FEED)[:-9], Failed("the XML is damaged in line 1")),
+        (opml(*["x"] * (MOST_LISTED + 1)), Failed("the OPML names more than 5,000 feeds; save it, and give its parts")),
+    ],
+)
+def test_an_address_may_lead_to_opml(body, found):
+    assert parse(body, LIST, "text/xml") == found
+
+
+def test_a_list_of_feeds_is_read_where_a_person_names_it_and_only_there():
+    assert end(at_parse("either"), FeedList((FEED,))) == Found({"feeds": [FEED]})
+    assert end(at_parse("feed"), FeedList((FEED,))) == Failed(A_LIST)
+
+
+def at_parse(kind):
+    flow = reading(kind)
+    flow.send(BODY)
+    return flow
+
+
+def test_the_feeds_of_a_list_stand_in_its_place():
+    inputs = Inputs((*named(A, LIST, LIST, FEED),))
+    outcomes = [Outcome(Item(A), "enriched", {"article": A}), listing(OTHER, "ftp://x/", FEED, LIST)]
+    inputs = with_listed(with_listed(inputs, outcomes), outcomes)
+    assert [item.key for item in sources_of(inputs, outcomes)] == [OTHER, FEED]
+    told = rows_of(inputs, [*outcomes, read(OTHER, entry(B)), read(FEED, entry(C), entry(B))])
+    assert [row.item.key if row.item else row.error for row in told.rows] == [
+        *(A, B, "not an http or https address", C),
+        f"the feed can't be read: {A_LIST}",
+    ]
+    assert [row.source for row in told.rows[1:]] == [LIST] * 4
 
 
 # ── since, limit ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -87,8 +87,9 @@ def _options(command: F) -> F:
 def command(inputs: tuple[str, ...], **words: Any) -> int:
     """Read feeds and pages, analyse the articles, write a report.
 
-    INPUT is a feed's address or a page's, an OPML file, a feed in a file, a list of addresses, or a CSV with a column
-    `url`. Without a key, articles are analysed on this machine. The same input again goes on where it stopped.
+    INPUT is the address of a feed, a page or an OPML file, or a file: OPML, a feed, browser bookmarks, newsboat's urls, a
+    list of addresses, or a CSV with a column of them. Without a key, articles are analysed on this machine. The same input
+    again goes on where it stopped.
     """
     return enrich_articles(_settings(words), inputs, _wish(words, inputs), dry_run=words["dry_run"])
 
@@ -263,7 +264,7 @@ def read(
     """All feeds, read; their rows. What was learnt is kept, and how each feed is."""
     from ..modes.performer import Stop
     from ..pipelines.articles.pipeline import lane_of
-    from ..pipelines.articles.reading import FEED_TABLE, reading_recipe, rows_of, sources_of
+    from ..pipelines.articles.reading import FEED_TABLE, reading_recipe, rows_of, sources_of, with_listed
     from ..store import Writer
 
     outcomes: list[Outcome] = []
@@ -273,8 +274,12 @@ def read(
         store.remember([learnt for outcome in batch for learnt in outcome.learnt])
         outcomes.extend(replace(outcome, learnt=()) for outcome in batch)
 
-    with Writer(remember, most_waiting=MOST_READ) as sink:
-        engine.work(sources_of(inputs), reading_recipe(chosen.fetcher), sink, Stop(), lane_of=lane_of)
+    for _ in range(2):  # once more for the feeds of the lists of feeds
+        sources = list(sources_of(inputs, outcomes))
+        if sources:
+            with Writer(remember, most_waiting=MOST_READ) as sink:
+                engine.work(sources, reading_recipe(chosen.fetcher), sink, Stop(), lane_of=lane_of)
+        inputs = with_listed(inputs, outcomes)
     now = datetime.now(UTC)
     since = None if since_s is None else f"{now - timedelta(seconds=since_s):%Y-%m-%dT%H:%M:%SZ}"
     store.prepare([FEED_TABLE])

@@ -1,9 +1,11 @@
 """What a person may name on the command line: addresses, and files that hold addresses.
 
-    https://…                 a feed, a page with a feed link, or an article: what comes back decides
+    https://…                 a feed, OPML, a page with a feed link, or an article: what comes back decides
     a file of OPML            the feeds in it
     a feed in a file          its entries are the articles
+    bookmarks of a browser    pages and feeds, as above
     a CSV with a column url   articles (Pocket, Instapaper, Raindrop and others export such)
+    newsboat's urls           feeds; their tags are passed over
     any other text            one address a line, as above; blank lines and what follows a # are passed over
 
 Rule 1: what a file is, is told from its beginning, never from its name.
@@ -19,16 +21,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
 from ...errors import InputError
-from ..movies.delimited import DELIMITERS, Record, open_table
+from ..movies.delimited import DELIMITERS, HEAD_LINES, Record, open_table, split
 from ..movies.text import NotAList, open_text
 from .addresses import absolute
 from .feeds import MOST_BYTES, Feed, NotAFeed, parse_feed, root_of
 from .opml import NotOpml, read_opml
+from .sources.bookmarks import are_bookmarks, read_bookmarks
+from .sources.listing import COLUMNS, Columns, columns_of, folded, line_of, no_addresses, said
 
 Kind = Literal["feed", "article", "either"]
 
@@ -38,8 +42,6 @@ COMMAND_LINE = "command line"
 _ADDRESS = re.compile(r"(?:https?|feed):", re.IGNORECASE)
 _FEED_SCHEME = re.compile(r"feed:(?://)?(?=https?:)", re.IGNORECASE)
 _SECRET = re.compile(r"//[^/\s]*@")
-_COMMENT = re.compile(r"(?:^|\s)#.*")
-_COLUMNS = ("url", "link", "address", "articleurl", "permalink")  # of several, the first here that a row fills
 _HEAD_BYTES = 64 * 1024
 _MOST_TEXT_CHARS = 1_000  # of a wrong line: enough to find it by
 
@@ -88,7 +90,7 @@ def read_inputs(names: Sequence[str]) -> Inputs:
     given: list[Wanted | Local | Wrong] = []
     for place, name in enumerate(names, 1):
         if _ADDRESS.match(name):
-            asked = _asked("either", name, COMMAND_LINE, place)
+            asked = asked_for("either", name, COMMAND_LINE, place)
             if isinstance(asked, Wrong):
                 raise InputError(f"{_shown(asked.text)}: {asked.reason}")
             given.append(asked)
@@ -123,7 +125,14 @@ def _whole(raw: io.FileIO, name: str) -> bytes:
 
 
 def _document(body: bytes, name: str) -> Iterator[Wanted | Local | Wrong]:
-    """XML or JSON: OPML or a feed."""
+    """XML, HTML or JSON: bookmarks, OPML or a feed."""
+    if are_bookmarks(body):
+        marks = read_bookmarks(body)
+        if not marks:
+            raise InputError(f"{name}: there is no bookmark in the file")
+        for mark in marks:
+            yield asked_for("feed" if mark.is_feed else "either", mark.address, name, mark.line)
+        return
     if root_of(body) != "opml":
         try:
             feed = parse_feed(body, "")
@@ -138,32 +147,41 @@ def _document(body: bytes, name: str) -> Iterator[Wanted | Local | Wrong]:
     if not feeds:
         raise InputError(f"{name}: the OPML names no feed (no outline has an xmlUrl)")
     for place, (_, address) in enumerate(feeds, 1):
-        yield _asked("feed", address, name, place)
+        yield asked_for("feed", address, name, place)
 
 
 def _list(lines: Iterator[str], name: str) -> Iterator[Wanted | Wrong]:
-    """A CSV, or one address a line: the first line that is no comment tells which."""
-    above: list[str] = []
-    for line in lines:
-        above.append(line)
-        if _said(line):
-            break
+    """A table, or one address a line: its first lines tell which."""
+    head = list(islice(lines, HEAD_LINES))
+    first = next((line for line in head if said(line)), "")
+    lines = chain(head, lines)
+    if any(_column_count(first.split(each)) for each in DELIMITERS):
+        yield from _rows(lines, name)
+    elif (columns := columns_of(head)) is not None:
+        yield from _cells(lines, name, columns)
+    elif (reason := no_addresses(head)) is not None:
+        raise NotAList(reason)
     else:
-        raise NotAList("there is no address in the file; write one a line")
-    lines = chain(above, lines)
-    names_columns = any(_column_count(above[-1].split(each)) for each in DELIMITERS)
-    yield from _rows(lines, name) if names_columns else _addresses(lines, name)
+        yield from _addresses(lines, name)
 
 
 def _addresses(lines: Iterable[str], name: str) -> Iterator[Wanted | Wrong]:
     for number, line in enumerate(lines, 1):
-        if text := _said(line):
-            yield _asked("either", text, name, number)
+        text = said(line)
+        found = line_of(text) if text else None
+        if found is None:
+            continue
+        if found.reason is not None:
+            yield _wrong(name, number, found.text, found.reason)
+        else:
+            yield asked_for("feed" if found.is_feed else "either", found.text, name, number)
 
 
-def _said(line: str) -> str:
-    """What a line says beside its comment. A # within an address is no comment."""
-    return _COMMENT.sub("", line.strip().lstrip("\ufeff")).strip()
+def _cells(lines: Iterator[str], name: str, columns: Columns) -> Iterator[Wanted | Wrong]:
+    """A table whose column of addresses has no name that we know."""
+    records = (record for record in split(lines, columns.delimiter) if said(record.cells[0]) or len(record.cells) > 1)
+    for record in islice(records, columns.has_names, None):
+        yield _article([record.cells[at] for at in columns.places if at < len(record.cells)], name, record.line)
 
 
 def _rows(lines: Iterator[str], name: str) -> Iterator[Wanted | Wrong]:
@@ -171,10 +189,13 @@ def _rows(lines: Iterator[str], name: str) -> Iterator[Wanted | Wrong]:
         table = open_table(lines, _header)
     except NotAList:
         raise NotAList("the names of its columns can't be read; one of them is to be url") from None
-    columns = [at for wanted in _COLUMNS for at, found in enumerate(table.header) if _folded(found) == wanted]
+    columns = [at for wanted in COLUMNS for at, found in enumerate(table.header) if folded(found) == wanted]
     for record in table.records:
-        cells = [record.cells[at].strip() for at in columns if at < len(record.cells)]
-        yield _asked("article", next(filter(None, cells), ""), name, record.line)
+        yield _article([record.cells[at] for at in columns if at < len(record.cells)], name, record.line)
+
+
+def _article(cells: Iterable[str], name: str, line: int) -> Wanted | Wrong:
+    return asked_for("article", next((cell.strip() for cell in cells if cell.strip()), ""), name, line)
 
 
 def _header(records: Sequence[Record]) -> tuple[int, int] | None:
@@ -187,21 +208,22 @@ def _header(records: Sequence[Record]) -> tuple[int, int] | None:
 
 def _column_count(cells: Iterable[str]) -> int:
     """How many of these are names of the column that we look for."""
-    return sum(_folded(each) in _COLUMNS for each in cells)
+    return sum(folded(each) in COLUMNS for each in cells)
 
 
-def _folded(name: str) -> str:
-    return "".join(filter(str.isalnum, name.casefold()))
-
-
-def _asked(kind: Kind, text: str, name: str, line: int) -> Wanted | Wrong:
+def asked_for(kind: Kind, text: str, name: str, line: int) -> Wanted | Wrong:
+    """What a line of `name` asks for, if it is an address."""
     address = text
     if text[:5].lower() == "feed:":  # what browsers hand to a reader of feeds
         address = _FEED_SCHEME.sub("", text) if _FEED_SCHEME.match(text) else f"http:{text[5:]}"
     try:
         return Wanted(kind, absolute(address), name, line)
     except ValueError as reason:  # its words are our own
-        return Wrong(name, line, _SECRET.sub("//…@", text)[:_MOST_TEXT_CHARS], str(reason))
+        return _wrong(name, line, text, str(reason))
+
+
+def _wrong(name: str, line: int, text: str, reason: str) -> Wrong:
+    return Wrong(name, line, _SECRET.sub("//…@", text)[:_MOST_TEXT_CHARS], reason)
 
 
 # ── the file itself ─────────────────────────────────────────────────────────────────────────────────────────────────

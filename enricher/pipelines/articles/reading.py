@@ -7,6 +7,8 @@ entries stand: whichever feed answered first, the job is the same.
 (Feeds as items whose outcomes have children would need rows whose order depends on who answers first. This does not, and a
 job that is resumed within the hour is recognised without a request.)
 
+An address may lead to a list of feeds (OPML): they are read in a second round, in the list's place.
+
 A page that names a feed may be a site's front page, which stands for its feed, or an article of a site that has one, as
 most have. It is an article if it says so (og:type), if it lies deep in its site (deeper on the command line, where people
 name sites, than in lists, which hold articles), if that feed holds it as an entry, or if that feed can't be had.
@@ -30,12 +32,17 @@ from ...model import Compute, Conclusion, Failed, Found, Item, Outcome, Recipe, 
 from .addresses import absolute, canonical, untracked
 from .feeds import Entry, Feed, NotAFeed, feed_links, parse_feed, root_of
 from .fetching import Fetched, Fetcher
-from .inputs import COMMAND_LINE, Inputs, Local, Wanted, Wrong
+from .inputs import COMMAND_LINE, Inputs, Local, Wanted, Wrong, asked_for
+from .opml import NotOpml, read_opml
 from .pages.own_text import MIN_WORDS
 from .pages.reasons import GONE
 
 PARSE_WITHIN_S = 30.0
 OK, GONE_STATE, NO_ENTRIES = "ok", "gone", "no entries"
+A_LIST = "it is a list of feeds and no feed"
+MOST_LISTED = 5_000
+"""Feeds of a list at an address: whoever writes it decides whom we ask."""
+
 SHALLOW_NAMED, SHALLOW_LISTED = 2, 1
 """A front page's path has so many parts at most: on the command line, in a list."""
 
@@ -112,8 +119,17 @@ class Page:
     is_article: bool = False
 
 
-def parse(body: bytes, url: str, content_type: str) -> Feed | Page | Failed:
-    """Runs in a process of its own. Failed: it would be a feed, were it not too much of one."""
+@dataclass(frozen=True, slots=True)
+class FeedList:
+    """What lies at an address is a list of feeds (OPML): their addresses, as they are written there."""
+
+    feeds: tuple[str, ...]
+
+
+def parse(body: bytes, url: str, content_type: str) -> Feed | FeedList | Page | Failed:
+    """Runs in a process of its own. Failed: it would be a feed or OPML, were it not damaged, or too much of one."""
+    if root_of(body) == "opml":
+        return _feed_list(body)
     try:
         return parse_feed(body, url, content_type)
     except NotAFeed as reason:
@@ -124,14 +140,29 @@ def parse(body: bytes, url: str, content_type: str) -> Feed | Page | Failed:
         return Page(tuple(feed_links(body, url)), declared)
 
 
+def _feed_list(body: bytes) -> FeedList | Failed:
+    try:
+        feeds = tuple(address for _, address in read_opml(body))
+    except NotOpml as reason:
+        return Failed(str(reason))
+    if not feeds:
+        return Failed("the OPML names no feed")
+    if len(feeds) > MOST_LISTED:
+        return Failed(f"the OPML names more than {MOST_LISTED:,} feeds; save it, and give its parts")
+    return FeedList(feeds)
+
+
 def reading_recipe(fetcher: Fetcher) -> Recipe:
     """Reads one source: the item's fields are `url`, `kind`, and `shallow`, how many parts a front page's path has at most.
-    Concludes Found with `feed` (its address), `title` and `entries`, or with `article` where it is no feed.
+    Concludes Found with `feed` (its address), `title` and `entries`, with `feeds` where it is a list of them (OPML), or with
+    `article` where it is neither.
     """
 
     def recipe(item: Item) -> Generator[Request | Compute, Any, Conclusion]:
         url, must_be_feed = item.fields["url"], item.fields["kind"] == "feed"
         page = yield from _read(fetcher, url)
+        if isinstance(page, FeedList):
+            return Failed(A_LIST) if must_be_feed else Found({"feeds": list(page.feeds)})
         if not isinstance(page, Page):
             return page
         if must_be_feed and not page.feeds:
@@ -153,25 +184,25 @@ def reading_recipe(fetcher: Fetcher) -> Recipe:
 def _named(fetcher: Fetcher, url: str) -> Generator[Request | Compute, Any, Found | Failed]:
     """The feed that a page names."""
     read = yield from _read(fetcher, absolute(url))
-    if isinstance(read, Page):
+    if isinstance(read, Page | FeedList):
         read = Failed("it is no feed")
     return Failed(f"the feed that it names: {read.reason}") if isinstance(read, Failed) else read
 
 
-def _read(fetcher: Fetcher, url: str) -> Generator[Request | Compute, Any, Found | Page | Failed]:
+def _read(fetcher: Fetcher, url: str) -> Generator[Request | Compute, Any, Found | FeedList | Page | Failed]:
     """What lies at an address."""
     fetched: Fetched | Failed = yield from fetcher.fetch(url, "feed")
     if isinstance(fetched, Failed):
         return fetched
     try:
-        parsed: Feed | Page | Failed = yield Compute(
+        parsed: Feed | FeedList | Page | Failed = yield Compute(
             parse, (fetched.body, fetched.url, fetched.content_type), timeout_s=PARSE_WITHIN_S
         )
     except TimeoutError:
         return Failed(f"it could not be read within {PARSE_WITHIN_S:g} s")
     except Exception:  # noqa: BLE001  # a feed may end the process that reads it: it fails, and no other does
         return Failed("it is damaged beyond reading")
-    if isinstance(parsed, Page | Failed):
+    if not isinstance(parsed, Feed):
         return parsed
     entries = [_entry_fields(entry) for entry in parsed.entries]
     return Found({"feed": fetched.url, "title": parsed.title, "entries": entries})
@@ -196,9 +227,23 @@ def _entry_fields(entry: Entry) -> dict[str, Any]:
     }
 
 
-def sources_of(inputs: Inputs) -> Iterator[Item]:
-    """What is to be asked for, each address once."""
-    seen = set()
+def with_listed(inputs: Inputs, outcomes: Iterable[Outcome]) -> Inputs:
+    """The inputs with the feeds of each list of feeds in its place. What these name is a feed, and no list once more."""
+    lists = {one.item.key: one.record["feeds"] for one in outcomes if one.record is not None and "feeds" in one.record}
+    given: list[Wanted | Local | Wrong] = []
+    for wanted in inputs.given:
+        if isinstance(wanted, Wanted) and wanted.kind == "either" and wanted.url in lists:
+            feeds = lists.pop(wanted.url) or ()  # a list that is named twice is read once
+            given += [asked_for("feed", address, wanted.url, place) for place, address in enumerate(feeds, 1)]
+            lists[wanted.url] = ()
+        else:
+            given.append(wanted)
+    return Inputs(tuple(given))
+
+
+def sources_of(inputs: Inputs, known: Iterable[Outcome] = ()) -> Iterator[Item]:
+    """What is to be asked for, each address once, and none of which the outcome is known."""
+    seen = {outcome.item.key for outcome in known}
     for wanted in inputs.given:
         if isinstance(wanted, Wanted) and wanted.kind != "article" and wanted.url not in seen:
             seen.add(wanted.url)
@@ -247,8 +292,8 @@ class _Rows:
 
     def source(self, wanted: Wanted, outcome: Outcome) -> None:
         record = outcome.record
-        if record is None:
-            reason, cells = outcome.error or "it could not be read", {"url": wanted.url}
+        if record is None or "feeds" in record:  # the latter: a list of feeds that names itself
+            reason, cells = outcome.error or (A_LIST if record else "it could not be read"), {"url": wanted.url}
             if wanted.kind == "feed" or wanted.url in self._feeds:
                 state = GONE_STATE if reason == GONE else reason
                 self.reading.feeds.append(FeedState(wanted.url, None, state, 0))
