@@ -67,7 +67,7 @@ class TMDBClient:
         self._stop = Stop()
 
     def enrich_movie(self, title: str, year: int | None = None) -> dict[str, Any] | None:
-        """The film's record, or None where it was not found or can't be told from another.
+        """The film's record, or None where it was not found or can't be told from another (`match_movie` says why).
 
         The keys are the columns of the exported table, `people` (the directors and the first cast with TMDB's ids), and
         `runtime` (minutes) and `poster_path` as TMDB has them.
@@ -77,6 +77,20 @@ class TMDBClient:
     async def enrich_movie_async(self, title: str, year: int | None = None) -> dict[str, Any] | None:
         """`enrich_movie`, awaited."""
         return _movie(await self._engine.ask_async(self._film({"title": title, "year": year}), self._stop))
+
+    def match_movie(
+        self, title: str, year: int | None = None, *, tmdb_id: int | None = None, imdb_id: str | None = None
+    ) -> Conclusion:
+        """What is concluded of a film: `Found` with its record and score, else `NotFound` or `Unsure` with the reason and the
+        candidates. An id spares the search, and is checked against title and year.
+        """
+        return self._engine.ask(self._film(_named(title, year, tmdb_id, imdb_id)), self._stop)
+
+    async def match_movie_async(
+        self, title: str, year: int | None = None, *, tmdb_id: int | None = None, imdb_id: str | None = None
+    ) -> Conclusion:
+        """`match_movie`, awaited."""
+        return await self._engine.ask_async(self._film(_named(title, year, tmdb_id, imdb_id)), self._stop)
 
     def get_movie_details(self, movie_id: int) -> dict[str, Any] | None:
         """The record of the film with this TMDB id, as `enrich_movie` gives it; None where there is none."""
@@ -121,6 +135,10 @@ class TMDBClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _named(title: str, year: int | None, tmdb_id: int | None, imdb_id: str | None) -> dict[str, Any]:
+    return {"title": title, "year": year, "tmdb_id": tmdb_id, "imdb_id": imdb_id}
 
 
 def _movie(conclusion: Conclusion) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from servers import PATIENCE_S, Server, always, reply
 
-from enricher import Item, KeyRefused, Refused, Request, Service, SettingError, TMDBClient, enrich
+from enricher import Item, KeyRefused, NotFound, Refused, Request, Service, SettingError, TMDBClient, enrich
 from enricher.engine import MODES
 from enricher.errors import Interrupted
 from enricher.model import Lifetime, Window
@@ -56,6 +56,8 @@ CALLS = [
     ("enrich_movie", ("Black Box", None)),
     ("enrich_movie", ("The Film That Nobody Made", 2020)),
     ("enrich_movie", ("", 1999)),
+    ("match_movie", ("Black Box",)),
+    ("match_movie", ("Stalker", 1979)),
     ("get_movie_details", (LA_HAINE,)),
     ("get_movie_details", (2_000_000_000,)),
     ("search_movie", ("House", 1977)),
@@ -95,6 +97,22 @@ def test_what_can_not_be_told_apart_or_is_not_there_is_none(client):
     assert client.enrich_movie("The Film That Nobody Made", 2020) is None
     assert client.get_movie_details(2_000_000_000) is None
     assert client.search_movie("The Film That Nobody Made") == []
+
+
+def test_why_a_film_is_not_told_can_be_asked(client):
+    matched = client.match_movie("The Film That Nobody Made", 2020)
+    assert matched == NotFound(reason="no film of this name near 2020")
+    assert client.match_movie("Stalker", 1979).record["tmdb_id"] == STALKER
+    assert client.match_movie("", tmdb_id=STALKER, imdb_id=None).record["tmdb_id"] == STALKER
+    contradicted = client.match_movie("Heat", 1995, imdb_id="tt0133093")
+    assert [candidate.id for candidate in contradicted.candidates] == ["603", "949"]
+
+
+def test_films_for_adults_are_found_where_the_client_wants_them(api):
+    with client_of(api, include_adult=True) as open_minded, client_of(api) as other:
+        assert open_minded.enrich_movie("Deep Velvet Night", 1972)["year"] == 1972
+        assert len(open_minded.search_movie("Deep Velvet Night")) == 1
+        assert other.enrich_movie("Deep Velvet Night", 1972) is None
 
 
 def test_a_search_gives_the_films_as_tmdb_has_them(client):

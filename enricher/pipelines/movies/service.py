@@ -53,8 +53,9 @@ LIFETIMES: Mapping[str, Lifetime] = MappingProxyType(
 
 # Suspended, invalid, expired or missing keys and tokens, all of them with 401.
 _KEY_CODES = {7, 3, 10, 14, 32, 35}
+# No such id (404), one that can't be (404), one beyond TMDB's numbers (500).
 _INVALID_ID = 44
-_NO_SUCH_ID = 34
+_NO_SUCH_ID = {(404, 34), (404, 6), (500, _INVALID_ID)}
 
 
 def tmdb(
@@ -84,8 +85,8 @@ def place_key(key: str) -> KeyPlace:
 def classify(request: Request, response: Response, data: Any) -> Verdict | None:
     """What an answer of TMDB means; None leaves it to the general rules.
 
-    "No such film" is an answer, to a request for one film. A 404 that is not TMDB's own, or to a search, says that the
-    address is wrong, so it is left to the general rules, which refuse it.
+    "No such film" is an answer, to a request for one film, and so is "no such id can be". A 404 that is not TMDB's own, or
+    to a search, says that the address is wrong, so it is left to the general rules, which refuse it.
     """
     code = data.get("status_code") if isinstance(data, Mapping) else None
     match response.status:
@@ -93,7 +94,7 @@ def classify(request: Request, response: Response, data: Any) -> Verdict | None:
             return _judge_content(request, data)
         case 401 if code in _KEY_CODES:
             return RefuseKey(f"TMDB does not accept it (its code {code})")
-        case 404 if code == _NO_SUCH_ID and request.kind in ("details", "find"):
+        case status if (status, code) in _NO_SUCH_ID and request.kind in ("details", "find"):
             return Accept(missing=True)
         case 500 if code == _INVALID_ID:
             return Refuse("TMDB says that the id is invalid")
