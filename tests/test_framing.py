@@ -164,6 +164,7 @@ ODD = {
         OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", ENCODED
     ),
     "chunks and no encoding": Odd(OK + b"Transfer-Encoding: identity, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
+    "chunks and a comma": Odd(OK + b"Transfer-Encoding: chunked, \r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
     "no encoding at all": Odd(OK + b"Transfer-Encoding: identity\r\n" + TWO + END + b"{}"),
     "packed chunks": Odd(OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", ENCODED),
     "an encoding of nobody's": Odd(OK + b"Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", ENCODED),
@@ -304,3 +305,35 @@ def test_chunks_are_unwrapped_alike_however_they_are_cut(bodies, cuts, after):
     assert (reader.done, reader.stray) == (True, False)
     assert reader.feed(after) == b""
     assert reader.stray == bool(after)
+
+
+# ── what is sent ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        get("http://127.0.0.1"),
+        replace(get("http://127.0.0.1"), method="POST"),
+        replace(get("http://127.0.0.1"), method="POST", body=b"{}"),
+        replace(get("http://127.0.0.1"), method="DELETE"),
+        replace(get("http://127.0.0.1"), method="HEAD"),
+        replace(get("http://127.0.0.1"), method="get"),
+        replace(get("http://127.0.0.1"), method="OPTIONS"),
+        replace(get("http://127.0.0.1"), method="PURGE"),
+        replace(get("http://127.0.0.1", headers={"accept": "text/html"}), method="PATCH"),
+        replace(get("http://127.0.0.1"), headers={"Content-Type": "application/json", "X-A": "1"}, body=b"{}"),
+    ],
+    ids=["GET", "POST of nothing", "POST", "DELETE", "HEAD", "get", "OPTIONS", "PURGE", "PATCH", "headers of its own"],
+)
+def test_both_transports_send_the_same(request_):
+    """A server may answer by any header, so one more is another story."""
+    told = []
+    for kind in KINDS:
+        with Server(lambda talk: talk.send(reply(b"" if talk.asked.method == "HEAD" else b"{}"))) as server:
+            with opened(kind) as wire:
+                wire.send(replace(request_, service=replace(request_.service, base_url=server.url)))
+            (asked,) = server.asked
+            asked.headers["host"] = asked.headers["host"].replace(str(server.port), "PORT")
+            told.append((asked.method, asked.target, asked.headers, asked.body))
+    assert told[0] == told[1]

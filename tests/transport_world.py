@@ -530,6 +530,14 @@ class Promises:
         assert (second.method, second.target, second.body) == ("POST", "/batch", b'{"all": 1}')
         assert second.headers["content-length"] == "10"
 
+    @pytest.mark.parametrize("method", ["GET", "get", "Post", "POST", "PUT", "patch", "DELETE", "PURGE", "M-SEARCH"])
+    def test_a_method_is_sent_as_it_is_written(self, method, wire):
+        """RFC 9110, 9.1: it is case-sensitive."""
+        with Server(always(reply(FILM))) as server:
+            assert told(wire, replace(get(server.url), method=method)) == (200, FILM)
+            assert told(wire, replace(get(server.url), method=method, body=b"all")) == (200, FILM)
+        assert [(asked.method, asked.body) for asked in server.asked] == [(method, b""), (method, b"all")]
+
     def test_a_path_is_not_tidied_up_on_the_way(self, wire):
         """It is what the answer is remembered by; and an id may hold an escaped slash."""
         with Server(always(reply())) as server:
@@ -912,6 +920,46 @@ class Promises:
             assert told(wire, get(server.url)) == (200, FILM)
             assert told(wire, get(server.url)) == LOST
             assert [asked.connection for asked in server.asked] == [1, 1]
+
+    @pytest.mark.parametrize("death", [Talk.reset, Talk.close, Talk.hang], ids=["reset", "closed", "silent"])
+    def test_after_a_kept_connection_is_lost_none_that_is_as_old_is_tried(self, death):
+        """A server that restarts, or a router that forgets, drops all of them at once; each would cost an attempt."""
+        together = threading.Barrier(3, timeout=PATIENCE_S)
+
+        def answer(talk):
+            if len(server.asked) <= 3:
+                together.wait()  # so there are three connections
+            elif talk.asked.connection <= 3:
+                death(talk)
+                return
+            talk.send(reply(FILM))
+
+        with Server(answer) as server, opened(self.kind, slots=3) as wire:
+            given = wire.send_all([get(server.url) for _ in range(3)])
+            assert [response.body for response in given] == [FILM] * 3
+            with pytest.raises(TransportError) as lost:
+                wire.send(get(server.url, timeout_s=SHORT_S))
+            assert lost.value.cause == (LATE if death is Talk.hang else LOST)
+            assert (lost.value.reused, lost.value.reached) == (True, "sent")
+            assert [response.status for response in wire.send_all([get(server.url) for _ in range(3)])] == [200] * 3
+            assert {asked.connection for asked in server.asked[4:]}.isdisjoint({1, 2, 3})
+
+    def test_a_new_connection_that_is_lost_speaks_against_its_host(self, wire):
+        with Server(Talk.close) as server, pytest.raises(TransportError) as lost:
+            wire.send(get(server.url))
+        assert (lost.value.reused, lost.value.host_is_silent) == (False, True)
+
+    def test_a_kept_connection_that_is_lost_within_an_answer_was_answered(self, wire):
+        def answer(talk):
+            talk.send(reply(FILM) if talk.number == 1 else reply(FILM, length=99))
+            if talk.number > 1:
+                talk.close()
+
+        with Server(answer) as server:
+            wire.send(get(server.url))
+            with pytest.raises(TransportError) as lost:
+                wire.send(get(server.url))
+        assert (lost.value.reused, lost.value.reached, lost.value.host_is_silent) == (False, "answered", False)
 
     def test_a_cookie_is_not_kept(self, wire):
         with Server(always(reply(Set_Cookie="who=me; Path=/"))) as server:

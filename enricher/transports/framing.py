@@ -149,14 +149,19 @@ def _framed(raw: bytes, status: int, *, has_body: bool) -> Head:
             raise Unreadable("the answer can't be read: an encoding that was not asked for")
         if lengths:
             raise Unreadable("the answer can't be read: its length is unclear")
-        return Head(raw, status, None, chunked=True)
+        return Head(_reframed(raw, b"Transfer-Encoding: chunked"), status, None, chunked=True)
     if not lengths:
         return Head(_without_framing(raw) if found else raw, status, None, chunked=False)
     if not all(_LENGTH.fullmatch(each) for each in lengths) or len({int(each) for each in lengths}) > 1:
         raise Unreadable("the answer can't be read: its length is unclear")
     if len(found) > 1 or len(lengths) > 1:
-        raw = _without_framing(raw)[:-2] + b"Content-Length: " + lengths[0] + b"\r\n\r\n"
+        raw = _reframed(raw, b"Content-Length: " + lengths[0])
     return Head(raw, status, int(lengths[0]), chunked=False)
+
+
+def _reframed(raw: bytes, line: bytes) -> bytes:
+    """A head with this line in the place of all that says where its body ends."""
+    return _without_framing(raw)[:-2] + line + b"\r\n\r\n"
 
 
 def _without_framing(raw: bytes) -> bytes:

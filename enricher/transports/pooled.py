@@ -71,6 +71,9 @@ class _Way:
     timeout: Any  # urllib3's Timeout: requests takes it, its stubs don't know
 
 
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods whose requests say no length where they have no body, as aiohttp has it."""
+
 _FAULTS_OF_THE_SERVER = (requests.exceptions.InvalidHeader, urllib3.exceptions.ProtocolError)
 """Some of them are ValueErrors as well."""
 
@@ -245,6 +248,8 @@ class PooledTransport:
         if request.body:
             prepared.body = request.body
             headers = {**headers, "Content-Length": str(len(request.body))}
+        elif request.method.upper() not in _WITHOUT_BODY:
+            headers = {**headers, "Content-Length": "0"}
         prepared.headers = headers
         return prepared
 

@@ -63,6 +63,8 @@ def route_of(service: Service, key: str | None) -> Route:
         it in a spelling of its own.
     """
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING, **service.headers}
+    if not any(name.lower() == "accept" for name in headers):
+        headers["Accept"] = "*/*"  # as requests and aiohttp send it; some servers answer none without
     query = ""
     fixed: frozenset[str] = frozenset()
     if key and service.place_key is not None and service.base_url:
