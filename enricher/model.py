@@ -582,7 +582,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """One input row with what became of its item: `status` is a `Status` or "pending"."""
+    """One input row with what became of its item: `status` is a `Status` or "pending". `key` is the item's, if it has one."""
 
     source: str
     line: int
@@ -591,6 +591,7 @@ class ExportRow:
     score: float | None = None
     error: str | None = None
     record: Mapping[str, Any] | None = None
+    key: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

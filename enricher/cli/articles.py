@@ -40,6 +40,7 @@ _OPTIONS = (
         help="Write the table here: .csv, .json, .jsonl or .md. Without it and --report, CSV to stdout.",
     ),
     click.option("--report", metavar="FILE", help="Write the report here: .md or .html."),
+    click.option("--only-new", is_flag=True, help="Report only what no earlier report of the database tells of."),
     click.option("--limit", metavar="N", type=click.IntRange(0), help="At most N articles."),
     click.option("--since", metavar="TIME", help="Only articles younger than this: 12h, 7d. Undated ones are kept."),
     click.option("--provider", metavar="WHO", help="local, anthropic, openai or mistral.  [default: local]"),
@@ -139,6 +140,9 @@ def _settings(words: dict[str, Any]) -> ArticleSettings:
 def _wish(words: dict[str, Any], inputs: tuple[str, ...]) -> Wish:
     from .running import Wish
 
+    if words["only_new"] and words["report"] is None:
+        raise click.UsageError("--only-new is of a report; name it with --report FILE")
+
     return Wish(
         tuple(Path(name) for name in inputs if _is_file(name)),
         NOUN,
@@ -149,6 +153,7 @@ def _wish(words: dict[str, Any], inputs: tuple[str, ...]) -> Wish:
         progress=not words["no_progress"],
         verbose=words["verbose"],
         report=_path(words["report"]),
+        only_new=words["only_new"],
     )
 
 
@@ -351,7 +356,7 @@ def enrich_articles(settings: ArticleSettings, names: Sequence[str], wish: Wish,
         tally = Tally(total=sum(states.get(state, 0) for state in ("pending", "failed", "deferred")))
         ended = watch_run(engine, pipeline, job, tally, wish, tokens.told)
         if wish.report is not None:
-            write_report(store, job, wish.report)
+            write_report(store, job, wish.report, only_new=wish.only_new)
         if wish.out is not None:
             write_table(store, job, pipeline, wish.out, settings.spreadsheet_safe, to_stdout=False)
         elif wish.report is None and not wish.as_json:

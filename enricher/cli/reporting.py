@@ -26,14 +26,24 @@ def check_report(path: Path) -> None:
         raise SettingError(f"--report {path}: the suffix is not known; allowed are .md and .html")
 
 
-def write_report(store: Store, job: Job, path: Path) -> None:
-    """The job's report, as its suffix says."""
+def write_report(store: Store, job: Job, path: Path, *, only_new: bool = False) -> None:
+    """Write the job's report, as its suffix says. `only_new`: without what an earlier report told of.
+
+    What it tells counts as told of once the file is written (`reported`).
+    """
     from ..pipelines.articles.report import html, markdown
+    from ..pipelines.articles.reported import REPORTED_TABLE, Reported
 
     write = markdown if path.suffix.lower() in SUFFIXES[:2] else html
-    text = write(store.export_rows(job.id))
+    store.prepare([REPORTED_TABLE])
+    reported = Reported(store.rows_of(REPORTED_TABLE))
+    told_before = sum(not reported.is_new(row) for row in store.export_rows(job.id)) if only_new else 0
+    rows = (row for row in store.export_rows(job.id) if not only_new or reported.is_new(row))
+    text = write(reported.noting(rows), told_before)
     write_whole(path, lambda stream: stream.write(text), "report")
-    click.echo(f"{path}: the report", err=True)
+    store.put_rows(REPORTED_TABLE, reported.changes)
+    left_out = f", without {told_before:,} that an earlier one tells of" if told_before else ""
+    click.echo(f"{path}: the report{left_out}", err=True)
 
 
 def cost_facts(store: Store, job: Job) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Wish:
     progress: bool = True
     verbose: int = 0
     report: Path | None = None
+    only_new: bool = False
     budget: int | None = None
 
 

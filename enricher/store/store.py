@@ -59,7 +59,8 @@ _TODO = " UNION ALL ".join(map(_OPEN.format, OPEN_STATES)) + _ORDERED
 _DEFERRED = _OPEN.format("deferred") + _ORDERED
 
 _EXPORT = """
-    SELECT r.position, source.name, r.line, r.cells, r.error, item.state, item.score, item.error, item.record
+    SELECT r.position, source.name, r.line, r.cells, r.error, item.state, item.score, item.error, item.record,
+           item.key
     FROM input_row AS r
     JOIN source ON source.job_id = r.job_id AND source.position = r.source_position
     LEFT JOIN item ON item.id = r.item_id
@@ -406,11 +407,11 @@ class Store:
     def export_rows(self, job_id: int, page: int = 500) -> Iterator[ExportRow]:
         """Every row of the job's lists in input order, with what became of its item. Read in pages as wanted."""
         for row in self._pages(_EXPORT, page, job=job_id):
-            _, source, line, cells, row_error, state, score, error, record = row
+            _, source, line, cells, row_error, state, score, error, record, key = row
             if state is None:
                 yield ExportRow(source, line, loads(cells), "failed", error=row_error)
             else:
-                yield ExportRow(source, line, loads(cells), state, score, error, loads(record))
+                yield ExportRow(source, line, loads(cells), state, score, error, loads(record), key)
 
     def unresolved(
         self, job_id: int, states: Sequence[str] = ("unsure", "not_found"), page: int = 500

@@ -67,6 +67,7 @@ _WIDE_BY_ZEROS: dict[tuple[int, ...], str] = {
     (1, 0, 1, 0): "utf-16-be",
     (0, 1, 0, 1): "utf-16-le",
 }
+_GUID = re.compile(rb"<(?:\w+:)?guid\b[^<>]{0,200}>(?:[^<>]{0,100}<!\[CDATA\[)?([^<>]{0,8000})", re.IGNORECASE)
 _BASE = re.compile(rb"[\s:]base\s*=\s*[\"']([^\"'<>]*)", re.IGNORECASE)
 _MOST_BASE_BYTES = 4_000  # each relative one makes the addresses of all elements within longer
 _ENTITY = re.compile(rb"<!ENTITY[^>]*>", re.IGNORECASE)
@@ -196,7 +197,7 @@ def _xml_feed(body: bytes, url: str, charset: str) -> Feed:
     version: str = found.get("version") or ""
     if not version and not found["entries"]:
         raise NotAFeed("it is neither RSS, Atom nor JSON Feed")
-    about = found["feed"]
+    about, guids = found["feed"], {_guid(each[1]) for each in _GUID.finditer(body)}
     # An entry of Atom has its feed's authors where it names none (RFC 4287, section 4.2.1).
     author = _author(about) if version.startswith("atom") else None
     return Feed(
@@ -204,7 +205,7 @@ def _xml_feed(body: bytes, url: str, charset: str) -> Feed:
         _address(about.get("link"), url),
         tuple(
             Entry(
-                _address(each.get("link"), url) or _own_address(each),
+                _leads_to(each, url, guids),
                 _title(each, version),
                 _author(each) or author,
                 _published(each),
@@ -236,6 +237,22 @@ def _is_plausible(encoding: str) -> bool:
     except (LookupError, ValueError):
         return False
     return not found.startswith(("utf-16", "utf-32", "utf-7", "punycode", "idna", "unicode", "raw", "undefined"))
+
+
+def _guid(written: bytes) -> str:
+    return html.unescape(written.decode("utf-8", "replace").removesuffix("]]").strip())
+
+
+def _leads_to(entry: Any, url: str, guids: set[str]) -> str | None:
+    """The address of an entry. feedparser makes one of any guid that is not said to be none, "17" becoming "/17": such a
+    one counts if it stands in the feed (`guids`) as an address or a path.
+    """
+    linked_to = any(each.get("rel") == "alternate" and each.get("href") for each in entry.get("links", ()))
+    if entry.get("guidislink") and not linked_to:
+        own = str(entry.get("id"))
+        if own not in guids and f"/{own.partition('//')[2].partition('/')[2]}" not in guids:
+            return None
+    return _address(entry.get("link"), url) or _own_address(entry)
 
 
 def _own_address(entry: Any) -> str | None:

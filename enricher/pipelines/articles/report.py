@@ -45,9 +45,9 @@ def _unmarked(text: str) -> str:
     return _MARK.sub(r"\\\g<0>", text.translate(_ENTITIES))
 
 
-def markdown(rows: Iterable[ExportRow]) -> str:
-    """The report as Markdown; it ends with a line's end."""
-    told = digest(rows)
+def markdown(rows: Iterable[ExportRow], told_before: int = 0) -> str:
+    """The report as Markdown; it ends with a line's end. `told_before`: as `Digest` has it."""
+    told = digest(rows, told_before)
     blocks = [f"# {facts.TITLE}", facts.verdict(told)]
     if told.articles:
         blocks.append(" · ".join(f"**{label}:** {count:,}" for label, count in facts.counts(told)))

@@ -114,7 +114,7 @@ Groups = tuple[Group, ...]
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What a job comes to."""
+    """What a job comes to. `told_before` articles are left out, because an earlier report tells of them."""
 
     articles: tuple[Article, ...]
     analysed: tuple[Article, ...]
@@ -124,6 +124,7 @@ class Digest:
     waiting: Groups
     topics: Groups
     sites: Groups
+    told_before: int = 0
 
     @property
     def parts(self) -> list[tuple[str, str]]:
@@ -137,7 +138,7 @@ class Digest:
         return [part for part, content in there.items() if content]
 
 
-def digest(rows: Iterable[ExportRow]) -> Digest:
+def digest(rows: Iterable[ExportRow], told_before: int = 0) -> Digest:
     """What the rows come to."""
     articles = tuple(_articles(rows))
     analysed = tuple(article for article in articles if article.analysed)
@@ -150,6 +151,7 @@ def digest(rows: Iterable[ExportRow]) -> Digest:
         waiting=_groups((article.reason, article) for article in articles if article.waits),
         topics=_groups((topic, article) for article in analysed for topic in article.topics),
         sites=_groups((article.host or "unknown", article) for article in articles),
+        told_before=told_before,
     )
 
 
@@ -335,7 +337,18 @@ def _asked_once(articles: Sequence[Article]) -> Sequence[Article]:
 
 
 def verdict(told: Digest) -> str:
-    """The report in one sentence."""
+    """The report in one sentence, and another on what it leaves out."""
+    if not told.told_before:
+        return _of_all(told)
+    before = f"{counted(told.told_before, 'article')} that an earlier report tells of {_is(told.told_before)} left out."
+    return f"{_of_all(told) if told.articles else 'There is no new article.'} {before}"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _of_all(told: Digest) -> str:
     count, analysed = len(told.articles), len(told.analysed)
     if not count:
         return "There was no article to analyse."

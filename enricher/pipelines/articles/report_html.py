@@ -107,9 +107,9 @@ svg rect {{ fill: var(--bar); }}
 """
 
 
-def html(rows: Iterable[ExportRow]) -> str:
-    """The report as a whole HTML file; it ends with a line's end."""
-    told = digest(rows)
+def html(rows: Iterable[ExportRow], told_before: int = 0) -> str:
+    """The report as a whole HTML file; it ends with a line's end. `told_before`: as `Digest` has it."""
+    told = digest(rows, told_before)
     content = {"articles": _analyses, "failed": _failures, "waiting": _waiting, "overview": _overview}
     sections = "".join(_section(key, heading, content[key](told)) for key, heading in told.parts)
     before = _sources(told) + _costs(told) + _contents(told) if told.articles else ""
