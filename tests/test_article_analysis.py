@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from enricher.pipelines.articles.analysis import (
     MOST_BYTES,
@@ -202,26 +205,118 @@ def test_a_reply_that_fits_is_read():
 
 @pytest.mark.parametrize(
     "around",
-    ["```json\n{}\n```", "Here it is:\n{}\nAnything else?", "<think>{{is it this?}}</think>\n{}", "\n {} "],
+    [
+        "```json\n{}\n```",
+        "Here it is:\n{}\nAnything else?",
+        "I fill {{title, summary}}: {} (end of {{json}})",
+        "<think>{{is it this?}}</think>\n{}",
+        '<musing>{{"title": "A draft", "summary": "Not yet"}} or {{x}}?</musing>{}',
+        "<|channel|>analysis<|message|>{{hm}}<|end|><|channel|>final<|message|>{}",
+        "<answer>{}</answer>",
+        "{0}{0}",
+        "[{}]",
+        '{{"result": {{"analysis": [{}]}}}}',
+        '{{"type": "object", "properties": {}}}',
+        "\n {} ",
+    ],
 )
 def test_the_object_is_found_with_words_around_it(around):
     assert read_analysis(around.format(json.dumps(REPLY))) == read_analysis(json.dumps(REPLY))
 
 
+def test_of_a_draft_and_an_answer_the_answer_counts():
+    draft = _reply(summary="A draft.")
+    assert read_analysis(f"{draft}</think>{json.dumps(REPLY)}") == read_analysis(json.dumps(REPLY))
+    assert read_analysis(f"{draft}</think>{json.dumps(REPLY)[:-1]},}}") == read_analysis(
+        draft
+    )  # what is valid comes first
+
+
+def test_an_object_written_as_text_is_read():
+    assert read_analysis(json.dumps(json.dumps(REPLY))) == read_analysis(json.dumps(REPLY))
+    assert read_analysis(json.dumps({"output": json.dumps(REPLY)})) == read_analysis(json.dumps(REPLY))
+
+
+BROKEN = {
+    "a comma before a bracket": lambda text: text.replace("]", ",]").replace("}", ",}"),
+    "a raw line end": lambda text: text.replace("Bees came", "Bees\ncame"),
+    "single quotes": lambda text: str(json.loads(text)),
+    "no last brace": lambda text: text[:-1],
+    "names without quotes": lambda text: text.replace('"title"', "title").replace('"topics"', "topics"),
+    "curly quotes": lambda text: text.replace('"title"', "“title”"),
+    "a comment": lambda text: text.replace('"method"', '// how\n"method"'),
+    "no comma between fields": lambda text: text.replace(', "takeaway"', ' "takeaway"'),
+    "doubled braces": lambda text: f"{{{text}}}",
+    "names in other letters": lambda text: text.replace("key_findings", "Key Findings").replace("topics", "Topics"),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize("around", ["{}", "Here {{it}} is:\n```json\n{}\n```\nDone {{here}}."])
+def test_broken_json_is_mended(broken, around):
+    assert read_analysis(around.format(broken(json.dumps(REPLY)))) == read_analysis(json.dumps(REPLY))
+
+
+def test_quotes_within_a_text_stay_in_it():
+    assert read_analysis(_reply(summary="He said #yes# twice.").replace("#", '"')).summary == 'He said "yes" twice.'
+
+
+@pytest.mark.parametrize("last", ["takeaway", "topics", "key_findings"])
+def test_a_reply_that_was_cut_within_a_field_is_never_completed(last):
+    reply = {name: value for name, value in REPLY.items() if name != last} | {last: REPLY[last]}
+    text = json.dumps(reply)
+    for end in range(len(text) - 1):
+        with pytest.raises(ValueError, match=r"the reply (holds no|lacks|is empty)"):
+            read_analysis(text[:end])
+    assert read_analysis(text[:-1]) == read_analysis(text)
+
+
+@given(st.text(alphabet=st.sampled_from('{}[]",: \nabé1'), max_size=60), st.integers(0, 200))
+def test_no_broken_reply_brings_text_that_it_does_not_hold(noise, at):
+    text = json.dumps(REPLY, ensure_ascii=False)
+    text = text[:at] + noise + text[at:]
+    with contextlib.suppress(ValueError):
+        analysis = read_analysis(text)
+        letters = "".join(filter(str.isalnum, text))
+        for said in (analysis.title, analysis.summary, analysis.method, analysis.takeaway, *analysis.topics):
+            assert "".join(filter(str.isalnum, said)) in letters
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"topics": "bees, cities"}, {"topics": ("bees", "cities")}),
+        ({"topics": '["bees", "cities"]'}, {"topics": ("bees", "cities")}),
+        ({"topics": None}, {"topics": ()}),
+        ({"topics": [2024, None, "bees"]}, {"topics": ("2024", "bees")}),
+        ({"key_findings": "- One, two.\n- Three."}, {"key_findings": ("One, two.", "Three.")}),
+        ({"key_findings": "One, two."}, {"key_findings": ("One, two.",)}),
+        ({"key_findings": {"1": "One.", "2": "Two."}}, {"key_findings": ("One.", "Two.")}),
+        ({"key_findings": [{"finding": "One."}]}, {"key_findings": ("One.",)}),
+        ({"summary": ["First.", "Second."]}, {"summary": "First. Second."}),
+        ({"method": None, "title": 1984}, {"method": "", "title": "1984"}),
+    ],
+)
+def test_a_field_is_mended_where_its_meaning_is_plain(fields, expected):
+    assert read_analysis(_reply(**fields)) == replace(read_analysis(json.dumps(REPLY)), **expected)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "the reply holds no JSON object"),
+        (" \n", "the reply is empty"),
         ("I can't help with that.", "the reply holds no JSON object"),
         ("} {", "the reply holds no JSON object"),
         ('{"title": "cut o', "the reply holds no JSON object"),
         ('{"a":' * 100_000 + "}" * 100_000, "the reply holds no JSON object"),
         (json.dumps({name: value for name, value in REPLY.items() if name != "topics"}), "the reply lacks topics"),
         (_reply(summary=" \u200b\n"), "the summary is empty"),
-        (_reply(summary=None), "summary is no text"),
-        (_reply(title=7), "title is no text"),
-        (_reply(topics="bees"), "topics is no list"),
-        (_reply(key_findings=["a", {"b": 1}]), "key_findings holds something that is no text"),
+        (_reply(summary=None), "the summary is empty"),
+        (_reply(title=True), "title is no text"),
+        (_reply(title={"of": "it"}), "title is no text"),
+        (_reply(topics=7), "topics is no list"),
+        (_reply(key_findings=["a", {"b": "c", "d": "e"}]), "key_findings holds something that is no text"),
+        (_reply(key_findings=[["a"]]), "key_findings holds something that is no text"),
     ],
 )
 def test_a_reply_that_does_not_fit_is_refused_in_our_own_words(text, reason):

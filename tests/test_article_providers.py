@@ -182,15 +182,15 @@ def streamed(provider, text=REPLY):
         (b": a comment\nid: 7\nretry: 5\nunknown: y\nnonsense\ndata: a\n\n", [Event("message", "a")]),
         (b"event: x\n\ndata: a\n\n", [Event("message", "a")]),
         (b"data\n\n", [Event("message", "")]),
-        (b"data: a\n\ndata: cut", [Event("message", "a")]),
-        (b"data: a\n\ndata: cut\n", [Event("message", "a")]),
+        (b"data: a\n\ndata: last", [Event("message", "a"), Event("message", "last")]),
+        (b"data: a\n\ndata: last\n", [Event("message", "a"), Event("message", "last")]),
         ("data: a\u2028b\x0bc\n\n".encode(), [Event("message", "a\u2028b\x0bc")]),
         (b"data: \xff\n\n", [Event("message", "\ufffd")]),
         (b"", []),
         (b"\n\n\n", []),
     ],
 )
-def test_events_are_read_as_the_specification_has_it(body, expected):
+def test_events_are_read_and_the_last_one_needs_no_blank_line(body, expected):
     assert list(events(body)) == expected
 
 
@@ -290,11 +290,51 @@ def test_usage_that_never_came_is_not_made_up():
 
 
 @ALL
-def test_a_stream_that_was_cut_anywhere_is_no_reply(provider):
+def test_a_stream_is_whole_once_it_told_why_the_model_stopped_and_not_before(provider):
     body = streamed(provider)
-    for end in range(0, len(body) - 1, 7):
-        with pytest.raises(ValueError, match=r"no end|no message"):
-            provider.read(body[:end], True)
+    told = body.index(b"end_turn" if provider is ANTHROPIC else b'"stop"')
+    for end in range(0, len(body), 7):
+        try:
+            stop = provider.read(body[:end], True).stop
+        except ValueError:
+            assert end < 400
+            continue
+        assert stop == ("unended" if end <= told else "end") or told < end < body.index(b"}\n\n", told) + 1
+
+
+@ALL
+@pytest.mark.parametrize("end", [b"", b"\n", b"data: [DONE]", b"data: [DONE]\n", b": bye\n\n"])
+def test_a_stream_needs_no_last_event_and_no_blank_lines(provider, end):
+    body = streamed(provider).removesuffix(b"data: [DONE]\n\n")
+    body = body[: body.index(b"event: message_stop")] if provider is ANTHROPIC else body
+    whole_reply = provider.read(streamed(provider), True)
+    assert provider.read(body.rstrip() + (b"\n\n" + end if end.strip() else end), True) == whole_reply
+    if provider is not ANTHROPIC:  # whose events have names, so that a blank line is needed
+        assert provider.read(body.replace(b"\n\n", b"\n") + end, True) == whole_reply
+
+
+def test_what_a_stream_took_is_known_once_its_last_count_came():
+    *chunks, finish, usage, _ = chat_chunks()
+    counted = [{**chunk, "usage": {"prompt_tokens": 500, "completion_tokens": n}} for n, chunk in enumerate(chunks)]
+    assert OPENAI.read(sse(*chunks, usage), True) == Reply(REPLY, Usage(500, 90, 100), "unended")
+    assert OPENAI.read(sse(*counted), True) == Reply(REPLY, None, "unended")  # a count so far
+    last = {**finish, "usage": {"prompt_tokens": 500, "completion_tokens": 90}}
+    assert OPENAI.read(sse(*counted, last), True) == Reply(REPLY, Usage(500, 90), "end")
+    groq = {**finish, "x_groq": {"usage": {"prompt_tokens": 5, "completion_tokens": 9}}}
+    assert OPENAI.read(sse(*chunks, groq), True).usage == Usage(5, 9)
+
+
+def test_a_block_of_anthropic_s_may_begin_with_text():
+    events = anthropic_events()
+    events[6] = {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": REPLY[:40]}}
+    del events[7]
+    assert ANTHROPIC.read(sse(*events, named=True), True).text == REPLY
+
+
+@ALL
+def test_a_mark_of_unicode_before_a_body_changes_nothing(provider):
+    for body in (whole(provider), streamed(provider)):
+        assert judged(provider, answered(200, body=b"\xef\xbb\xbf" + body)) == Accept()
 
 
 @ALL
@@ -321,7 +361,10 @@ def test_a_body_that_is_none_of_theirs_is_no_reply(provider, body):
         (OPENAI, "tool_calls", "other"),
         (OPENAI, None, "other"),
         (MISTRAL, "model_length", "length"),
-        (MISTRAL, "error", "other"),
+        (MISTRAL, "error", "failed"),
+        (OPENAI, "network_error", "failed"),
+        (OPENAI, "content_filter: SAFETY", "refusal"),
+        (OPENAI, "MAX_TOKENS", "length"),
     ],
 )
 def test_why_a_model_stopped(provider, reason, stop):
@@ -338,6 +381,25 @@ def test_a_refusal_in_openai_s_own_field_is_one():
     chunks = chat_chunks("")
     chunks[0]["choices"][0]["delta"] = {"refusal": "I can't"}
     assert OPENAI.read(sse(*chunks), True).stop == "refusal"
+
+
+def test_an_empty_refusal_is_none():
+    for refusal in ("", " ", None):
+        assert OPENAI.read(json_body(chat_completion(refusal=refusal)), False).stop == "end"
+        chunks = chat_chunks()
+        chunks[0]["choices"][0]["delta"]["refusal"] = refusal
+        assert OPENAI.read(sse(*chunks), True).stop == "end"
+
+
+def test_thoughts_beside_the_text_are_not_the_reply_unless_there_is_no_other():
+    for name in ("reasoning", "reasoning_content"):
+        thinking = chat_completion(**{name: "{hm}"})
+        assert COMPATIBLE.read(json_body(thinking), False) == Reply(REPLY, Usage(500, 90, 100), "end", thought=True)
+        only = json_body(chat_completion("", **{name: REPLY}))
+        assert judged(COMPATIBLE, answered(200, body=only)) == Accept()
+        spent = chat_completion("", "length", **{name: "hm"})
+        verdict = judged(COMPATIBLE, answered(200, body=json_body(spent)))
+        assert verdict == Refuse("the reply was cut: max_tokens was used up by thinking")
 
 
 def test_mistral_s_thinking_parts_are_not_the_reply():
@@ -458,6 +520,7 @@ def test_a_refusal_or_a_fault_means(provider, status, data, headers, verdict):
         ("api_error", Retry("the API failed within its answer")),
         ("billing_error", Refuse("the account is exhausted")),
         ("invalid_request_error", Refuse(BAD_REQUEST)),
+        ("heard_of_by_nobody", Retry("the API failed within its answer", attempts=2)),
     ],
 )
 def test_an_error_within_a_stream_counts_though_the_status_was_200(kind, verdict):
@@ -467,6 +530,39 @@ def test_an_error_within_a_stream_counts_though_the_status_was_200(kind, verdict
         judged(OPENAI, answered(200, body=sse(*chat_chunks()[:3], {"error": {"type": kind, "message": "x"}})))
         == verdict
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "verdict"),
+    [
+        ({"error": {"code": 502, "message": "x"}}, Retry("the API failed within its answer")),
+        ({"error": {"code": "429", "message": "x"}}, Retry("too many requests, said within the answer", pause=True)),
+        ({"error": {"code": 401, "message": "x"}}, RefuseKey("not accepted (HTTP 401)")),
+        ({"error": "no", "error_type": "validation"}, Retry("the API failed within its answer", attempts=2)),
+        ({**chat_completion(), "error": None}, Accept()),
+        ({"choices": [], "usage": chat_completion()["usage"]}, Retry("the reply is not whole", attempts=2)),
+    ],
+)
+def test_an_error_in_the_place_of_a_reply_means(data, verdict):
+    assert judged(OPENAI, answered(200, data)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "verdict"),
+    [
+        (400, "API key not valid. Please pass a valid API key.", RefuseKey("not accepted (HTTP 400)")),
+        (429, "Insufficient balance. Please recharge.", Refuse("the account is exhausted (HTTP 429)")),
+        (400, "maximum context length is 4096", Refuse("the article is too long for the model (HTTP 400)")),
+        (400, "'max_tokens' can't be; use 'max_completion_tokens'", Refuse(f"{BAD_REQUEST} (HTTP 400): max_tokens")),
+        (400, "This response_format is unavailable", Refuse(f"{BAD_REQUEST} (HTTP 400): response_format")),
+        (500, "failed to parse grammar", Refuse(f"{BAD_REQUEST} (HTTP 500): response_format")),
+        (500, "broken", Retry("HTTP 500")),
+        (404, "404 page not found", Refuse("the API has no such address (HTTP 404)")),
+    ],
+)
+@pytest.mark.parametrize("shape", [lambda error: {"error": error}, lambda error: [{"error": error}]])
+def test_what_an_error_says_in_words_alone_counts(status, message, verdict, shape):
+    assert judged(COMPATIBLE, answered(status, shape({"code": status, "message": message}))) == verdict
 
 
 def test_an_article_about_errors_is_no_error():
@@ -502,17 +598,30 @@ def test_a_reply_that_fits_is_accepted_streamed_or_whole(provider):
 def test_a_refusal_is_an_answer_and_a_cut_and_a_misshapen_reply_are_none(provider):
     assert judged(provider, answered(200, body=whole(provider, stop="refusal"))) == Accept(missing=True)
     cut = judged(provider, answered(200, body=whole(provider, REPLY[:50], "length")))
-    assert cut == Retry("the reply was cut: it is longer than max_tokens", attempts=2)
-    for text in ("no JSON", REPLY.replace("Bees came back", "").replace(" — €4,000 “saved”.", ""), "{}"):
+    assert cut == Refuse("the reply was cut: it is longer than max_tokens")  # asked the same, it would be cut again
+    assert judged(provider, answered(200, body=whole(provider, REPLY + " " * 50, "length"))) == Accept()
+    empty = REPLY.replace("Bees came back", "").replace(" — €4,000 “saved”.", "")
+    for text, why in [
+        ("hm", "the reply holds no JSON object"),
+        (empty, "the summary is empty"),
+        ("", "the reply is empty"),
+    ]:
         assert judged(provider, answered(200, body=streamed(provider, text))) == Retry(
-            "the reply does not fit the schema", attempts=2
+            f"the reply does not fit the schema: {why}", attempts=2
         )
 
 
 @ALL
 def test_a_broken_stream_is_asked_for_again(provider):
-    assert judged(provider, answered(200, body=streamed(provider)[:-4])) == Retry("the stream broke off")
-    assert judged(provider, answered(200, body=b"{}")) == Retry("the reply is not whole")
+    body = streamed(provider)
+    assert judged(provider, answered(200, body=body[: len(body) // 2])) == Retry("the stream broke off")
+    assert judged(provider, answered(200, body=b"")) == Retry("the stream broke off")
+    assert judged(provider, answered(200, body=b"{}")) == Retry("the reply is not whole", attempts=2)
+
+
+@ALL
+def test_a_page_in_the_place_of_a_reply_is_refused_at_once(provider):
+    assert judged(provider, answered(200, body=b"<!doctype html><p>Log in")) == Refuse("HTML or XML, not JSON")
 
 
 @ALL
@@ -544,7 +653,8 @@ def test_usage_is_told_of_a_reply_that_was_paid_for_though_it_does_not_fit(provi
 def test_usage_of_a_refusal_is_nothing_and_of_a_broken_stream_unknown(provider):
     service = service_of(provider)
     assert service.usage(answered(429, error("rate_limit_error"))) == Usage()
-    assert service.usage(answered(200, body=streamed(provider)[:-4])) is None
+    body = streamed(provider)
+    assert service.usage(answered(200, body=body[: len(body) // 2])) is None
 
 
 # ── the quota in the headers ──
@@ -683,7 +793,7 @@ def test_an_answer_is_read_streamed_or_whole(provider):
 def test_an_answer_that_holds_no_analysis_says_why(provider):
     for body, said in [
         (whole(provider, stop="refusal"), "the model refused"),
-        (whole(provider, stop="length"), "the reply was cut"),
+        (whole(provider, REPLY[:50], stop="length"), "no JSON object"),
         (whole(provider, "hm"), "no JSON object"),
     ]:
         with pytest.raises(ValueError, match=said):

@@ -65,7 +65,8 @@ OUTSIDE = {
     "core": {"ratelimit"},
     "memory": {"cachetools"},
     "pipelines": {
-        *("charset_normalizer", "feedparser", "idna", "lxml", "protego", "rapidfuzz", "tld", "trafilatura", "yaml"),
+        *("charset_normalizer", "feedparser", "idna", "json_repair", "lxml", "protego", "rapidfuzz", "tld"),
+        *("trafilatura", "yaml"),
     },
     "settings": {"pydantic", "pydantic_settings", "yaml"},
     "simulator": {"aiohttp"},
@@ -75,6 +76,7 @@ OUTSIDE = {
 # Import name → what is installed for it, where the names differ or it comes along with another.
 INSTALLED_AS = {
     "charset_normalizer": "charset-normalizer",
+    "json_repair": "json-repair",
     "pydantic": "pydantic-settings",
     "pydantic_settings": "pydantic-settings",
     "yaml": "pyyaml",

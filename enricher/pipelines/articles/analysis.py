@@ -15,6 +15,7 @@ What is asked is title and text alone: so a change of either asks anew, and the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
+
+from .replies import object_in
 
 PROMPT_VERSION = "1"
 """To be raised with every change of the prompt, the schema or the cut: remembered analyses are then asked for anew."""
@@ -205,54 +208,77 @@ _MOST_TOPICS = 12
 
 
 def read_analysis(text: str) -> Analysis:
-    """The analysis in a model's reply, which is a JSON object, perhaps with words or a code fence around it.
+    """The analysis in a model's reply: a JSON object with the fields of `SCHEMA`, whatever is written around it.
 
-    What is too long is cut, empty and doubled entries are dropped, fields that nobody asked for ignored.
+    A field is mended where its meaning is plain: null is no text or no entry, a text is a list of what its lines or commas
+    separate, a list of sentences is a text, a number is a text. What is too long is cut, empty and doubled entries are
+    dropped, fields that nobody asked for ignored.
     :raises ValueError: if there is no such object, a field is missing or of another type, or the summary is empty.
     """
-    data = _object_in(text)
-    summary = _line(_field(data, "summary", str), _SUMMARY_CHARS)
+    data = object_in(text, SCHEMA["required"])
+    if data is None:
+        raise ValueError("the reply holds no JSON object" if text.strip() else "the reply is empty")
+    for name in SCHEMA["required"]:
+        if name not in data:
+            raise ValueError(f"the reply lacks {name}")
+    summary = _field(data, "summary", _SUMMARY_CHARS)
     if not summary:
         raise ValueError("the summary is empty")
     return Analysis(
-        title=_line(_field(data, "title", str), _TITLE_CHARS),
+        title=_field(data, "title", _TITLE_CHARS),
         summary=summary,
         key_findings=_lines(data, "key_findings", _SENTENCE_CHARS, _MOST_FINDINGS),
-        method=_line(_field(data, "method", str), _SENTENCE_CHARS),
+        method=_field(data, "method", _SENTENCE_CHARS),
         topics=_lines(data, "topics", _TOPIC_CHARS, _MOST_TOPICS),
-        takeaway=_line(_field(data, "takeaway", str), _SENTENCE_CHARS),
+        takeaway=_field(data, "takeaway", _SENTENCE_CHARS),
     )
 
 
-def _object_in(text: str) -> Mapping[str, Any]:
-    """The outermost {…} of a text. Models that think aloud do so before </think>."""
-    text = text.rpartition("</think>")[2]
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        data = json.loads(text[start : end + 1]) if 0 <= start < end else None
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, Mapping):
-        raise ValueError("the reply holds no JSON object")  # noqa: TRY004  # a value from outside, not a caller's mistake
-    return data
+def _text(value: Any) -> str | None:
+    """A value as a text; None if it is none."""
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None
 
 
-def _field(data: Mapping[str, Any], name: str, kind: type) -> Any:
-    """A field of a reply; `name` and `kind` are ours, so they may stand in the message."""
-    if name not in data:
-        raise ValueError(f"the reply lacks {name}")
-    if not isinstance(data[name], kind):
-        raise ValueError(f"{name} is no {'text' if kind is str else 'list'}")  # noqa: TRY004  # from outside as well
-    return data[name]
+def _field(data: Mapping[str, Any], name: str, most_chars: int) -> str:
+    """A field that is a text; `name` is ours, so it may stand in the message."""
+    value = data[name]
+    parts = [_text(part) for part in (value if isinstance(value, list) else [value])]
+    if None in parts:
+        raise ValueError(f"{name} is no text")
+    return _line(" ".join(filter(None, parts)), most_chars)
+
+
+_BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
+_BETWEEN_TOPICS = re.compile(r"[,;|、，；]")
+
+
+def _entries(name: str, value: Any) -> list[Any]:
+    """The entries of a list, however it was written."""
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if value is None or isinstance(value, list):
+        return value or []
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is no list")  # noqa: TRY004  # a value from outside, not a caller's mistake
+    with contextlib.suppress(ValueError, RecursionError):
+        if isinstance(listed := json.loads(value), list):
+            return listed
+    lines = [_BULLET.sub("", line) for line in value.splitlines() if line.strip()]
+    return _BETWEEN_TOPICS.split(lines[0]) if name == "topics" and len(lines) == 1 else lines
 
 
 def _lines(data: Mapping[str, Any], name: str, most_chars: int, most: int) -> tuple[str, ...]:
-    entries = _field(data, name, list)
-    if not all(isinstance(entry, str) for entry in entries):
-        raise ValueError(f"{name} holds something that is no text")
     by_form: dict[str, str] = {}
-    for line in (_line(entry, most_chars) for entry in entries):
-        if line:
+    for entry in _entries(name, data[name]):
+        # [{"finding": "…"}]: one text is plainly meant, several are not.
+        text = _text(next(iter(entry.values())) if isinstance(entry, Mapping) and len(entry) == 1 else entry)
+        if text is None:
+            raise ValueError(f"{name} holds something that is no text")
+        if line := _line(text, most_chars):
             by_form.setdefault(line.casefold(), line)
     return tuple(by_form.values())[:most]
 

@@ -6,6 +6,7 @@ Sources: platform.claude.com/docs/en/api/messages, /build-with-claude/streaming,
 * temperature, top_p and top_k are never sent: newer models answer 400.
 * A reply is its blocks of type "text", joined: the first block may be what the model thought.
 * All input is three numbers added: fresh, written to the cache, read from it.
+* A stream is whole once it has told its stop reason. A block may begin with text of its own.
 * Unknown events are ignored, `ping` may come at any time, `error` even after a 200.
 * A batch takes no metadata: one whose taking was not confirmed is known by its ids once it has ended, before that by
   when it was made and how many requests it holds.
@@ -52,7 +53,7 @@ from .base import (
     undecided,
     unstreamed,
 )
-from .events import events
+from .events import payloads
 
 _PATH = "/v1/messages"
 _BATCHES = "/v1/messages/batches"
@@ -63,7 +64,9 @@ _STOPS: Mapping[str, Stop] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "refusal": "refusal",
+    "unended": "unended",  # ours
 }
+_THOUGHTS = {"thinking", "redacted_thinking"}
 
 
 def build(model: str, prompt: Prompt, stream: bool) -> Built:
@@ -82,34 +85,43 @@ def build(model: str, prompt: Prompt, stream: bool) -> Built:
 
 
 def read(body: bytes, stream: bool) -> Reply:
-    """A whole reply. Raises ValueError where it is none."""
+    """A reply. Raises ValueError where it is none."""
     message = _joined(body) if stream else mapping(parsed(body))
     if message.get("type") != "message":
         raise ValueError("the reply is no message")
     texts = [block.get("text") for block in mappings(message.get("content")) if block.get("type") == "text"]
     text = "".join(text for text in texts if isinstance(text, str))
-    return Reply(text, _usage(message.get("usage")), _STOPS.get(str(message.get("stop_reason")), "other"))
+    stop = message.get("stop_reason")
+    thought = any(block.get("type") in _THOUGHTS for block in mappings(message.get("content")))
+    return Reply(text, _usage(message.get("usage")), _STOPS.get(str(stop), "other"), thought)
 
 
 def _joined(body: bytes) -> Mapping[str, Any]:
-    """The message that a stream's events make up. Raises ValueError if its last event is missing."""
+    """The message that a stream's events make up. One that broke off has the stop reason "unended", and no usage: the
+    number of tokens that it began with is not what it took.
+    """
     message: dict[str, Any] = {}
-    texts: list[str] = []
+    blocks: list[Mapping[str, Any]] = []
     usage: dict[str, Any] = {}
-    for event in events(body):
-        data = mapping(parsed(event.data))
+    ended = False
+    for data in payloads(body):
         match data.get("type"):
             case "message_start":
                 message.update(mapping(data, "message"))
                 usage.update(mapping(message, "usage"))
+            case "content_block_start":
+                blocks.append(mapping(data, "content_block"))
             case "content_block_delta" if mapping(data, "delta").get("type") == "text_delta":
-                texts.append(str(mapping(data, "delta").get("text", "")))  # the blocks come one after the other
+                blocks.append({"type": "text", "text": mapping(data, "delta").get("text")})  # one after the other
             case "message_delta":
-                message["stop_reason"] = mapping(data, "delta").get("stop_reason")
+                message["stop_reason"] = mapping(data, "delta").get("stop_reason") or message.get("stop_reason")
                 usage.update({name: number for name, number in mapping(data, "usage").items() if number is not None})
+                ended = ended or message["stop_reason"] is not None
             case "message_stop":
-                return {**message, "content": [{"type": "text", "text": "".join(texts)}], "usage": usage}
-    raise ValueError("the stream has no end")
+                ended = True
+    if not ended:
+        message["stop_reason"], usage = "unended", {}
+    return {**message, "content": blocks, "usage": usage}
 
 
 def _usage(data: Any) -> Usage | None:

@@ -39,14 +39,18 @@ from ....model import (
     Window,
 )
 from ..analysis import Prompt
-from .events import events
+from .events import payloads
 
-Stop = Literal["end", "length", "refusal", "other"]
+Stop = Literal["end", "length", "refusal", "failed", "unended", "other"]
+"""Why a reply ends. "failed": the service says that it failed; "unended": the reply broke off or holds nothing."""
 
 JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
 
 BAD_REQUEST = "the API does not accept the request"
-"""How the reason begins where a server may take the same request without a JSON schema (`Prompt.schema` None)."""
+"""How the reason begins if a server may take the same request with other parameters."""
+
+NO_SUCH_ADDRESS = "the API has no such address"
+"""How the reason begins if the address may be another one: nothing speaks of a model."""
 
 MARK = "enricher"
 """The name under which a batch's mark is kept in its metadata."""
@@ -65,11 +69,15 @@ class Built(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model replied. `usage` None: the API does not tell, so nobody knows what it took."""
+    """What a model replied. `usage` None: the API does not tell, so nobody knows what it took.
+
+    `thought`: it reasoned apart from its text, and that may have used up what it was allowed to write.
+    """
 
     text: str
     usage: Usage | None
     stop: Stop
+    thought: bool = False
 
 
 Here = Callable[[], Service]
@@ -83,11 +91,11 @@ Flow = Generator[Request, Answer, T]
 class Provider:
     """One API: where it is, how it is asked, what its answers mean.
 
-    `build(model, prompt, stream)` makes a request, `read(body, stream)` reads a whole reply, and raises ValueError where
-    it is none: a stream without its last event is not whole. `judge(response, data)` knows its refusals and faults; None
-    leaves an answer to the reader and the general rules. `hints(response, minute_s)` reads the quota headers, which count
-    by the minute. `count_deltas(piece)` counts the pieces of text in a piece of a stream. `batch_path` is where a batch
-    is handed in, `batch(here)` its API.
+    `build(model, prompt, stream)` makes a request, `read(body, stream)` reads a reply, and raises ValueError where
+    it is none. A stream is whole once it has told why the model stopped. `judge(response, data)` knows its refusals and
+    faults; None leaves an answer to the reader and the general rules. `hints(response, minute_s)` reads the quota headers,
+    which count by the minute. `count_deltas(piece)` counts the pieces of text in a piece of a stream. `batch_path` is where
+    a batch is handed in, `batch(here)` its API.
     """
 
     name: str
@@ -113,7 +121,7 @@ class Provider:
 def parsed(text: bytes | str) -> Any:
     """The parsed JSON; None where it is none."""
     try:
-        return json.loads(text)
+        return json.loads(text.removeprefix(b"\xef\xbb\xbf") if isinstance(text, bytes) else text)
     except (ValueError, RecursionError):
         return None
 
@@ -125,7 +133,7 @@ def packed(data: Any) -> bytes:
 
 def is_stream(body: bytes) -> bool:
     """Whether a body is a stream of events and not one JSON object (from a batch, from a server that streams nothing)."""
-    return not body.lstrip().startswith((b"{", b"["))
+    return not body[:4096].removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
 
 
 def mapping(data: Any, *path: str) -> Mapping[str, Any]:
@@ -147,37 +155,85 @@ def count(value: Any) -> int | None:
 
 # ── refusals and faults ─────────────────────────────────────────────────────────────────────────────────────────────
 
-_KEY = {"authentication_error", "permission_error", "invalid_api_key"}
-_SPENT = {"billing_error", "insufficient_quota"}
+_KEY = {"authentication_error", "permission_error", "invalid_api_key", "unauthenticated", "permission_denied"}
+_SPENT = {"billing_error", "insufficient_quota", "insufficient_balance", "1113"}  # the number is Z.ai's
 _TOO_MUCH = {"rate_limit_error", "rate_limit_exceeded"}
 _OVERLOADED = {"overloaded_error"}
 _UNKNOWN = {"model_not_found", "not_found_error"}
-_TOO_LONG = {"context_length_exceeded", "request_too_large"}
-_BAD = {"invalid_request_error"}
+_TOO_LONG = {"context_length_exceeded", "request_too_large", "exceed_context_size_error"}
+_BAD = {"invalid_request_error", "invalid_argument"}
+_PASSING = {
+    "api_error",
+    "server_error",
+    "internal_error",
+    "internal_server_error",
+    "internal",
+    "unavailable",
+    "timeout",
+}
+
+# Some are told in words only: an empty account by Anthropic (400) and Z.ai (429), a bad key by Gemini (400), a long
+# article by vLLM and llama-server (400).
+_SAYS_SPENT = re.compile(r"credit balance is too low|insufficient (?:balance|credit|fund)", re.IGNORECASE)
+_SAYS_KEY = re.compile(
+    r"api[ _-]?key (?:is )?(?:not valid|invalid|expired)|(?:invalid|incorrect) api[ _-]?key", re.IGNORECASE
+)
+_SAYS_TOO_LONG = re.compile(r"context (?:length|size|window)|(?:prompt|input) is too long", re.IGNORECASE)
+
+_PARAMETERS = {
+    "max_completion_tokens": r"max_completion_tokens",
+    "max_tokens": r"max_tokens",
+    "reasoning_effort": r"reasoning|effort",
+    "response_format": r"response[_ ]format|output_config|schema|grammar|structured output|json mode",
+    "stream_options": r"stream_options|include_usage",
+}
+_PARAMETER = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PARAMETERS.items()), re.IGNORECASE)
 
 
 class _Fault(NamedTuple):
-    words: frozenset[str]  # the type and the code
+    words: frozenset[str]  # the type, the code and the status, in lower case
     message: str
+    status: int | None = None  # an HTTP status within the body
+    parameter: str | None = None  # the parameter of ours that it speaks of first, by our name
+
+    def says(self, words: set[str], message: re.Pattern[str] | None = None) -> bool:
+        return bool(self.words & words) or (message is not None and bool(message.search(self.message)))
+
+
+_NO_FAULT = _Fault(frozenset(), "")
 
 
 def _fault(data: Any) -> _Fault | None:
-    error = data.get("error") if isinstance(data, Mapping) else None
-    if isinstance(data, Mapping) and data.get("object") == "error":  # Mistral's
-        error = data
+    if isinstance(data, list) and len(data) == 1:  # Gemini's
+        data = data[0]
+    if not isinstance(data, Mapping):
+        return None
+    error = data if data.get("object") == "error" else data.get("error")  # Mistral's, others'
     if isinstance(error, str):  # Ollama's
-        return _Fault(frozenset(), error)
+        error = {"message": error, "type": data.get("error_type")}
     if not isinstance(error, Mapping):
         return None
-    words = frozenset(word for word in (error.get("type"), error.get("code")) if isinstance(word, str))
-    message = error.get("message")
-    return _Fault(words, message if isinstance(message, str) else "")
+    told = [error.get(name) for name in ("type", "code", "status")]
+    words = frozenset(word.lower() for word in told if isinstance(word, str))
+    numbers = [int(one) for one in told if type(one) is int or (isinstance(one, str) and _STATUS.fullmatch(one))]
+    text = error.get("message")
+    message = text if isinstance(text, str) else ""
+    status = next((number for number in numbers if 400 <= number <= 599), None)
+    return _Fault(words, message, status, _parameter_in(error.get("param")) or _parameter_in(message))
+
+
+_STATUS = re.compile(r"[45]\d\d", re.ASCII)
+
+
+def _parameter_in(text: Any) -> str | None:
+    found = _PARAMETER.search(text) if isinstance(text, str) else None
+    return None if found is None else found.lastgroup
 
 
 def _fault_in_stream(body: bytes) -> _Fault | None:
     if b'"error"' not in body:  # which no event of a fault can do without
         return None
-    return next(filter(None, (_fault(parsed(event.data)) for event in events(body))), None)
+    return next(filter(None, map(_fault, payloads(body))), None)
 
 
 def judge_fault(response: Response, data: Any) -> Verdict | None:
@@ -197,32 +253,36 @@ def judge_fault(response: Response, data: Any) -> Verdict | None:
 
 
 def _judge_inside(fault: _Fault, after_s: float | None) -> Verdict:
-    """A fault that came after the status said that all is well."""
-    if fault.words & _TOO_MUCH:
+    """A fault that came after the status said that all is well. What nobody knows is asked for once more only."""
+    final = _final(fault.status or 200, fault)
+    if final is not None and (fault.says(_SPENT, _SAYS_SPENT) or fault.status not in (None, 429)):
+        return final
+    if fault.says(_TOO_MUCH) or fault.status == 429:
         return Retry("too many requests, said within the answer", after_s, pause=True)
-    if fault.words & _OVERLOADED:
+    if fault.says(_OVERLOADED):
         return Retry("the API is overloaded, said within the answer", after_s)
-    return _final(200, fault) or Retry("the API failed within its answer", after_s)
+    passing = fault.says(_PASSING) or (fault.status or 0) >= 500
+    return final or Retry("the API failed within its answer", after_s, attempts=None if passing else 2)
 
 
 def _final(status: int, fault: _Fault | None) -> Verdict | None:
     """Refusals that no second attempt changes, whatever the headers say."""
-    words = frozenset[str]() if fault is None else fault.words
     said = "" if status == 200 else f" (HTTP {status})"
-    # Anthropic tells an empty account with 400, too, and only in words.
-    if status == 402 or words & _SPENT or (fault is not None and "credit balance is too low" in fault.message):
+    told = fault or _NO_FAULT
+    if status == 402 or told.says(_SPENT, _SAYS_SPENT):
         return Refuse(f"the account is exhausted{said}")
-    if words & _UNKNOWN:
+    if told.says(_UNKNOWN):
         return Refuse(f"the API knows no such model or address{said}")
     # A 403 without the API's own words comes from something in between, and says nothing of the key.
-    if status == 401 or words & _KEY or (status == 403 and fault is not None):
+    if status == 401 or told.says(_KEY, _SAYS_KEY) or (status == 403 and fault is not None):
         return RefuseKey("not permitted" + said if status == 403 else "not accepted" + said)
-    if status == 413 or words & _TOO_LONG:
+    if status == 413 or told.says(_TOO_LONG) or (status in (200, 400, 422) and told.says(set(), _SAYS_TOO_LONG)):
         return Refuse(f"the article is too long for the model{said}")
     if status == 404:
-        return Refuse(f"the API knows no such model or address{said}")
-    if status in (400, 422) or (status == 200 and words & _BAD):
-        return Refuse(BAD_REQUEST + said)
+        of_model = "model" in told.message.lower()
+        return Refuse(f"the API knows no such model or address{said}" if of_model else NO_SUCH_ADDRESS + said)
+    if status in (400, 422) or (status == 200 and told.says(_BAD)) or (status == 500 and told.parameter):
+        return Refuse(BAD_REQUEST + said + (f": {told.parameter}" if told.parameter else ""))
     return None
 
 

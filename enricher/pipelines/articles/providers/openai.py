@@ -3,7 +3,8 @@
 Sources: developers.openai.com/api/docs/api-reference/chat, /guides/structured-outputs, /guides/rate-limits,
 /guides/batch (checked 2026-11).
 
-* A stream ends with `data: [DONE]`; usage comes in a last chunk without choices, or never: then nobody knows it.
+* A stream is whole once it has told a finish reason or `data: [DONE]`: some servers send only one of them. Usage comes in
+  a last chunk without choices, in every chunk, or never: then nobody knows it.
 * A server of one's own is sent only what all of them know. One that refuses the JSON schema is asked without
   (`Prompt.schema` None); one that ignores it is told the fields by the prompt, and the {…} is looked for in its reply.
 * A batch is a file, uploaded, and a job on it. An upload without its job costs nothing.
@@ -46,7 +47,7 @@ from .base import (
     undecided,
     unstreamed,
 )
-from .events import events
+from .events import DONE, payloads
 
 CHAT_PATH = "/v1/chat/completions"
 FILES_PATH = "/v1/files"
@@ -56,7 +57,17 @@ _STOPS: Mapping[str, Stop] = {
     "stop": "end",
     "length": "length",
     "model_length": "length",  # Mistral's
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_context_window_exceeded": "length",  # Z.ai's
     "content_filter": "refusal",
+    "safety": "refusal",
+    "refusal": "refusal",
+    "sensitive": "refusal",  # Z.ai's
+    "error": "failed",  # OpenRouter's
+    "network_error": "failed",  # Z.ai's
+    "insufficient_system_resource": "failed",  # DeepSeek's
+    "abort": "failed",  # vLLM's
 }
 
 
@@ -88,35 +99,60 @@ def build_compatible(model: str, prompt: Prompt, stream: bool) -> Built:
 
 
 def read(body: bytes, stream: bool) -> Reply:
-    """A whole reply. Raises ValueError where it is none."""
+    """A reply. Raises ValueError where it is none."""
     return _read_stream(body) if stream else _read_object(mapping(parsed(body)))
 
 
 def _read_object(data: Mapping[str, Any]) -> Reply:
-    choices = mappings(data.get("choices"))
+    choices, usage = mappings(data.get("choices")), _usage(data)
     if not choices:
-        raise ValueError("the reply holds no choice")
+        if usage is None:
+            raise ValueError("the reply holds no choice")
+        return Reply("", usage, "unended")
     message = mapping(choices[0], "message")
-    refused = isinstance(message.get("refusal"), str)
-    return Reply(_text(message), _usage(data), "refusal" if refused else _stop(choices[0].get("finish_reason")))
+    reason = choices[0].get("finish_reason")
+    return _reply(_text(message), _thoughts(message), usage, _stop(reason), refused=_is_refusal(message))
 
 
 def _read_stream(body: bytes) -> Reply:
     texts: list[str] = []
-    usage: Usage | None = None
+    thoughts: list[str] = []
+    running = usage = None  # the usage so far, and that of the whole
     reason: Any = None
-    refused = False
-    for event in events(body):
-        if event.data == "[DONE]":
-            return Reply("".join(texts), usage, "refusal" if refused else _stop(reason))
-        data = mapping(parsed(event.data))
-        usage = _usage(data) or usage
-        for choice in mappings(data.get("choices"))[:1]:
-            delta = mapping(choice, "delta")
+    refused = done = seen = False
+    for data in payloads(body):
+        if data.get("done") == DONE:
+            done = True
+            break
+        seen = seen or "choices" in data
+        running = _usage(data) or running
+        choices = mappings(data.get("choices"))[:1]
+        for choice in choices:
+            delta = mapping(choice, "delta") or mapping(choice, "message")
             texts.append(_text(delta))
-            refused = refused or isinstance(delta.get("refusal"), str)
+            thoughts.append(_thoughts(delta))
+            refused = refused or _is_refusal(delta)
             reason = choice.get("finish_reason") or reason
-    raise ValueError("the stream has no end")
+        if reason or not choices:
+            usage = running
+    if not seen:
+        raise ValueError("the stream holds no choice")
+    stop = _stop(reason) if reason or done else "unended"
+    whole = usage if stop == "unended" else running
+    return _reply("".join(texts), "".join(thoughts), whole, stop, refused=refused)
+
+
+def _reply(text: str, thoughts: str, usage: Usage | None, stop: Stop, *, refused: bool) -> Reply:
+    """Some servers put all that a model writes into its thoughts if it is to keep to a schema."""
+    if not text.strip() and stop in ("end", "other"):
+        text = thoughts
+    return Reply(text, usage, "refusal" if refused else stop, bool(thoughts))
+
+
+def _is_refusal(message: Mapping[str, Any]) -> bool:
+    """Whether the model declines. An empty text is how some servers write null."""
+    refusal = message.get("refusal")
+    return isinstance(refusal, str) and bool(refusal.strip())
 
 
 def _text(message: Mapping[str, Any]) -> str:
@@ -124,16 +160,25 @@ def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, str):
         return content
-    parts = [part.get("text") for part in mappings(content) if part.get("type") == "text"]
+    parts = [part.get("text") for part in mappings(content) if part.get("type") in ("text", "output_text")]
     return "".join(part for part in parts if isinstance(part, str))
 
 
+def _thoughts(message: Mapping[str, Any]) -> str:
+    """What the model thought, under either name: `reasoning_content` (DeepSeek, vLLM), `reasoning` (OpenRouter, Ollama)."""
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(thoughts := message.get(name), str) and thoughts:
+            return thoughts
+    return ""
+
+
 def _stop(reason: Any) -> Stop:
-    return _STOPS.get(reason, "other") if isinstance(reason, str) else "other"
+    """Gemini adds details to its reasons ("content_filter: SAFETY")."""
+    return _STOPS.get(reason.partition(":")[0].strip().lower(), "other") if isinstance(reason, str) else "other"
 
 
 def _usage(data: Mapping[str, Any]) -> Usage | None:
-    told = mapping(data, "usage")
+    told = mapping(data, "usage") or mapping(data, "x_groq", "usage")
     tokens_in, tokens_out = count(told.get("prompt_tokens")), count(told.get("completion_tokens"))
     if tokens_in is None or tokens_out is None:
         return None

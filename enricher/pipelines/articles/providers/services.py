@@ -18,6 +18,7 @@ from ....model import (
     Charge,
     Lifetime,
     Price,
+    Refuse,
     Request,
     Response,
     Retry,
@@ -39,7 +40,10 @@ REFUSED_S = 86_400.0
 MOST_BYTES = 64 * 1024 * 1024
 
 REFUSED = "the model refused"
-_CUT = "the reply was cut: it is longer than max_tokens"
+CUT = "the reply was cut"
+"""How the reason begins if more room (`Prompt.max_tokens`) may help."""
+
+BROKE_OFF = "the stream broke off"
 _UNFIT = "the reply does not fit the schema"
 
 
@@ -122,16 +126,35 @@ def _judge_reply(provider: Provider, body: bytes) -> Verdict:
     try:
         reply = _read(provider.read, body)
     except ValueError:
-        return Retry("the stream broke off" if is_stream(body) else "the reply is not whole")
-    if reply.stop == "refusal":
-        return Accept(missing=True)
-    if reply.stop == "length":
-        return Retry(_CUT, attempts=2)
+        return _judge_no_reply(body)
+    match reply.stop:
+        case "refusal":
+            return Accept(missing=True)
+        case "failed":
+            return Retry("the API failed within its answer")
+        case "unended":
+            return Retry(BROKE_OFF) if is_stream(body) else Retry("the reply is not whole", attempts=2)
     try:
         read_analysis(reply.text)
-    except ValueError:
-        return Retry(_UNFIT, attempts=2)
+    except ValueError as error:
+        # Asked the same again, the model would be cut again.
+        return Refuse(_cut(reply)) if reply.stop == "length" else Retry(f"{_UNFIT}: {error}", attempts=2)
     return Accept()
+
+
+def _judge_no_reply(body: bytes) -> Verdict:
+    """What is neither a reply nor the beginning of one."""
+    if not is_stream(body):
+        return Retry("the reply is not whole", attempts=2)
+    is_page = body[:4096].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+    return Refuse("HTML or XML, not JSON") if is_page else Retry(BROKE_OFF)
+
+
+def _cut(reply: Reply) -> str:
+    """Why a reply was cut, with the setting that helps."""
+    if reply.thought and not reply.text.strip():
+        return f"{CUT}: max_tokens was used up by thinking"
+    return f"{CUT}: it is longer than max_tokens"
 
 
 def usage_of(provider: Provider, response: Response) -> Usage | None:
@@ -189,6 +212,4 @@ def reply_of(provider: Provider, answer: Answer) -> tuple[Analysis, Usage | None
     reply = _read(provider.read, answer.body)
     if reply.stop == "refusal":
         raise ValueError(REFUSED)
-    if reply.stop == "length":
-        raise ValueError(_CUT)
     return read_analysis(reply.text), reply.usage
