@@ -34,6 +34,34 @@ WqkldFGDzumlm4xTSAIhAMi+PJIYmIpLITU7j8Vvqr46BZ9ct+AWRmQ6cD4Oc2G5
 -----END CERTIFICATE-----
 """
 
+# The same, valid in 2001 and from 2120 on: what a clock that is years ahead, or behind, makes of any certificate.
+EXPIRED_CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBiTCCAS6gAwIBAgIUd0q3QMoxdGL68zbBwr7PTQNFfGQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MB4XDTAxMDEwMTAwMDAwMFoXDTAyMDEwMTAw
+MDAwMFowFDESMBAGA1UEAwwJbG9jYWxob3N0MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAEgLj8DdGUKDwhBwwlYDASMGN7BFznMC6GKp2YdEnKy4A4LJtezYgRCOsO
+tHJHPv7EmV8D162lVoRq7iQhy4tgJqNeMFwwGgYDVR0RBBMwEYIJbG9jYWxob3N0
+hwR/AAABMA8GA1UdEwEB/wQFMAMBAf8wHQYDVR0OBBYEFFZAEXSeBLfvEZvZaw5p
+LCwFa8BQMA4GA1UdDwEB/wQEAwIChDAKBggqhkjOPQQDAgNJADBGAiEAg+0w8sln
+WU1rapUEizxnOnqG6nWwM6C0bkzi5xzoE3QCIQC8b+TBmMaSpeBBMMpEPWia9Yt8
+air1BXk/m7bMssXlEw==
+-----END CERTIFICATE-----
+"""
+FUTURE_CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBizCCATKgAwIBAgIUPFTer5X2c407vD4DwVP6y98fkqgwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCIYDzIxMjAwMTAxMDAwMDAwWhgPMjEyNjAx
+MDEwMDAwMDBaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABIC4/A3RlCg8IQcMJWAwEjBjewRc5zAuhiqdmHRJysuAOCybXs2I
+EQjrDrRyRz7+xJlfA9etpVaEau4kIcuLYCajXjBcMBoGA1UdEQQTMBGCCWxvY2Fs
+aG9zdIcEfwAAATAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBRWQBF0ngS37xGb
+2WsOaSwsBWvAUDAOBgNVHQ8BAf8EBAMCAoQwCgYIKoZIzj0EAwIDRwAwRAIgGi56
+opThFTkFi1cL6L9b7MPxKAlJIxbXO0yukW+V9TUCIArfueeGyPiDcgrflsT5oQGq
+0py4ixIYuIHEF3P3WJXi
+-----END CERTIFICATE-----
+"""
+
 # A test that waits for something which must happen fails after so long, instead of hanging.
 PATIENCE_S = 20.0
 
@@ -184,10 +212,10 @@ def always(data):
     return lambda talk: talk.send(data)
 
 
-def tls_context(folder):
+def tls_context(folder, text=TEST_CERTIFICATE):
     """The server's side of TLS with the test certificate, and the path of that certificate."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    certificate.write_text(TEST_CERTIFICATE)
+    certificate.write_text(text)
     key.write_text(TEST_KEY)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

@@ -11,6 +11,7 @@ import itertools
 import logging
 import os
 import random
+import resource
 import socket
 import threading
 import traceback
@@ -21,7 +22,18 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote_plus
 
 import pytest
-from servers import PATIENCE_S, TEST_CERTIFICATE, Server, Talk, always, proxy, reply, tls_context
+from servers import (
+    EXPIRED_CERTIFICATE,
+    FUTURE_CERTIFICATE,
+    PATIENCE_S,
+    TEST_CERTIFICATE,
+    Server,
+    Talk,
+    always,
+    proxy,
+    reply,
+    tls_context,
+)
 
 from enricher.errors import TransportError
 from enricher.model import KeyPlace, Reach, Request, Service
@@ -435,6 +447,19 @@ BOMBS = {
 def at(port, **more):
     """A reach that takes this port as the web's own."""
     return Reach(ports=(port,), **more)
+
+
+@contextlib.contextmanager
+def no_file_left():
+    """This process can open no file and no socket: the lowest number that is free is beyond its limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class Promises:
@@ -1050,6 +1075,20 @@ class Promises:
             assert told(wire, get(server.url)) == "the proxy refuses the connection"
         assert server.asked == []
 
+    # this machine's own troubles
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_too_many_open_files_are_told_as_such_and_say_nothing_of_the_host(self, scheme, host, wire):
+        with Server(always(reply(FILM))) as server:
+            assert told(wire, get(server.url)) == (200, FILM)  # all that is loaded once is loaded
+            elsewhere = get(f"{scheme}://{host}:{closed_port()}")
+            with no_file_left(), pytest.raises(TransportError) as failed:
+                wire.send(elsewhere)
+            assert failed.value.cause == "too many open files"
+            assert (failed.value.reached, failed.value.host_is_silent) == ("unsent", False)
+            assert told(wire, get(server.url)) == (200, FILM)
+
     # trust
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -1076,6 +1115,21 @@ class Promises:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / bundle))
         assert told(wire, get(safe[0].url)) == "certificate not trusted"
         assert safe[0].asked == []
+
+    @pytest.mark.parametrize(
+        ("certificate", "cause"),
+        [
+            (EXPIRED_CERTIFICATE, "certificate expired, by this machine's clock"),
+            (FUTURE_CERTIFICATE, "certificate not valid yet, by this machine's clock"),
+        ],
+    )
+    def test_a_certificate_outside_its_dates_is_told_as_such(self, certificate, cause, wire, tmp_path, monkeypatch):
+        """Where the clock is years ahead, every server's certificate is one of these."""
+        context, path = tls_context(tmp_path, certificate)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+        with Server(always(reply(FILM)), tls=context) as server, pytest.raises(TransportError) as failed:
+            wire.send(get(server.url))
+        assert (failed.value.cause, failed.value.host_is_silent) == (cause, False)
 
     def test_a_certificate_for_another_name_is_not_trusted(self, wire, safe, monkeypatch):
         server, certificate = safe

@@ -43,14 +43,20 @@ _CERTIFICATE_DATES: dict[int, Cause] = {
 
 def beneath(error: BaseException) -> Cause | None:
     """The cause that an exception, or one that it was raised from, says plainly; None if none does."""
+    distrusted = False
     for one in chain(error):
         if isinstance(one, Unreadable | Unsuitable):
             return one.cause
         if isinstance(one, ssl.SSLCertVerificationError):
-            return _CERTIFICATE_DATES.get(getattr(one, "verify_code", 0), "certificate not trusted")
+            distrusted = True
+            dated = _CERTIFICATE_DATES.get(
+                getattr(one, "verify_code", 0)
+            )  # aiohttp raises one without, from one with it
+            if dated is not None:
+                return dated
         if isinstance(one, OSError) and (out_of_files(one) or (isinstance(one, gaierror) and _no_file_left())):
             return "too many open files"
-    return None
+    return "certificate not trusted" if distrusted else None
 
 
 def _no_file_left() -> bool:
