@@ -365,7 +365,7 @@ def test_a_settings_file_is_read_and_a_flag_outweighs_it(cli, films, own_folder)
 
 def test_json_prints_the_summary_and_no_table(cli, films, own_folder):
     cli.api.control(faults="429=20%", seed=1)
-    facts = cli("movies", write_list(own_folder / "odd.csv", [*FILMS, UNSURE, ("", "")]), "--json").data
+    facts = cli("movies", write_list(own_folder / "odd.csv", [*FILMS, UNSURE, ("", "1999")]), "--json").data
     stats = cli.api.stats()
     assert facts["rows"] == 7
     assert facts["rows_by_status"] == {"enriched": 5, "failed": 1, "unsure": 1}

@@ -65,7 +65,7 @@ OUTSIDE = {
     "core": {"ratelimit"},
     "memory": {"cachetools"},
     "pipelines": {
-        *("charset_normalizer", "feedparser", "idna", "json_repair", "lxml", "protego", "rapidfuzz", "tld"),
+        *("charset_normalizer", "feedparser", "idna", "ijson", "json_repair", "lxml", "protego", "rapidfuzz", "tld"),
         *("trafilatura", "yaml"),
     },
     "settings": {"pydantic", "pydantic_settings", "yaml"},

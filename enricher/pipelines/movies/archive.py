@@ -6,6 +6,7 @@ Rule 3: stored and deflated members only: those are read in bounded pieces, whil
 size once it is unpacked.
 Rule 4: what Letterboxd keeps of deleted and orphaned entries is passed over, and so is what holds no films: profile,
 comments, the likes of reviews and of lists.
+Rule 5: a member is opened anew each time, because JSON is read more than once; what it unpacks to counts each time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -36,10 +37,14 @@ MAX_RATIO = 300
 RATIO_COUNTS_FROM_BYTES = 1024 * 1024
 
 # The order in which a film is looked for: files that know the film's own address first, its rating as it is today next.
-_ORDER = ("watched.csv", "ratings.csv", "diary.csv", "reviews.csv", "watchlist.csv", "likes/films.csv")
+_ORDER = (
+    *("watched.csv", "ratings.csv", "diary.csv", "reviews.csv", "watchlist.csv", "likes/films.csv"),
+    *("watched-movies.json", "ratings-movies.json", "watched-history.json", "history.json"),
+)
 _PASSED_OVER = {"deleted", "orphaned", "__macosx"}
 _NO_FILMS = {"profile.csv", "comments.csv", "likes/reviews.csv", "likes/lists.csv"}
 _OUTSIDE = re.compile(r"^(?:/|[A-Za-z]:)|(?:^|/)\.\.(?:/|$)")
+PART = re.compile(r"[-_ ]?\d+(?=\.json$)")  # Trakt's history comes in several files
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -56,17 +61,18 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One list of an archive. `raw` is None where it is not read, and `refusal` says why."""
+    """One list of an archive. `open` is None where it is not read, and `refusal` says why."""
 
     name: str
-    raw: io.RawIOBase | None
+    open: Callable[[], io.RawIOBase] | None
     refusal: str = ""
 
 
-def members(file: IO[bytes], source: str) -> Iterator[Member]:
-    """The lists in an archive, each open until the next is asked for. `source` is the name to be used in errors.
+def members(file: IO[bytes], source: str, only: Sequence[str] = ()) -> Iterator[Member]:
+    """The lists in an archive, to be read before the next is asked for. `source` is the name to be used in errors.
 
-    Raises InputError (also while a member is read) if the archive is broken, encrypted, or a bomb.
+    `only` names the lists that are wanted, such as "watched" or "lists/favourites"; none: all.
+    Raises InputError (also while a member is read) if the archive is broken, encrypted, or a bomb, or has no such list.
     """
     try:
         archive = zipfile.ZipFile(file)
@@ -82,24 +88,56 @@ def members(file: IO[bytes], source: str) -> Iterator[Member]:
         if names & {"[Content_Types].xml", "mimetype"}:
             raise InputError(f"{source}: this is no list but an Excel or office document; save it as CSV")
         meter = _Meter(source)
-        for info in sorted(filter(_is_list, infos), key=lambda info: _rank(_path(info))):
-            name = _path(info)
-            if _OUTSIDE.search(name):
-                yield Member(name, None, "its name leads out of the archive")
-                continue
-            if info.flag_bits & 1:
-                raise InputError(f"{source}: the ZIP archive is encrypted; unpack it and give the CSV files")
-            if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-                yield Member(name, None, "its kind of compression is not supported; unpack the archive")
-                continue
-            if info.file_size > MAX_MEMBER_BYTES:  # it may lie about being small, hardly about being huge
-                raise meter.bomb(name)
-            try:
-                opened = archive.open(info)
-            except _BROKEN:
-                raise meter.broken(name) from None
-            with opened:
-                yield Member(name, _Measured(opened, name, info.compress_size, meter))
+        for info in sorted(_chosen(infos, source, only), key=lambda info: _rank(_path(info))):
+            yield _member(archive, info, meter)
+
+
+def _chosen(infos: Sequence[zipfile.ZipInfo], source: str, only: Sequence[str]) -> list[zipfile.ZipInfo]:
+    """The members to be read or named. Raises InputError if a list that is wanted is not there."""
+    lists = [info for info in infos if _is_list(info) or _is_zip(info)]
+    if not only:
+        return lists
+    chosen = [info for info in lists if any(_is_named(_path(info), word) for word in only)]
+    for word in only:
+        if not any(_is_named(_path(info), word) for info in chosen):
+            names = ", ".join(dict.fromkeys(_path(info).rpartition(".")[0] for info in lists)) or "none"
+            raise InputError(f"{source}: --only {word}: the export has no such list; it has {names[:300]}")
+    return chosen
+
+
+def _is_named(name: str, word: str) -> bool:
+    """Whether a person means this member by a word: its name, a folder, or words of its name ("history").
+
+    A watchlist is meant only by a word of its own, because it is no list of films that were seen.
+    """
+    stem, wanted = name.casefold().rpartition(".")[0], word.casefold()
+    *folders, last = stem.split("/")
+    words = set(re.split(r"[-_ ]", last))
+    if "watchlist" in words and wanted != stem and wanted not in (last, "watchlist"):
+        return False
+    return wanted in (stem, last, name.casefold(), *folders) or set(re.split(r"[-_ ]", wanted)) <= words
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, meter: _Meter) -> Member:
+    name = _path(info)
+    if _OUTSIDE.search(name):
+        return Member(name, None, "its name leads out of the archive")
+    if _is_zip(info):
+        return Member(name, None, "a ZIP archive inside the ZIP archive; unpack it and give it by itself")
+    if info.flag_bits & 1:
+        raise InputError(f"{meter.source}: the ZIP archive is encrypted; unpack it and give the CSV files")
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        return Member(name, None, "its kind of compression is not supported; unpack the archive")
+    if info.file_size > MAX_MEMBER_BYTES:  # it may lie about being small, hardly about being huge
+        raise meter.bomb(name)
+
+    def opened() -> io.RawIOBase:
+        try:
+            return _Measured(archive.open(info), name, info.compress_size, meter)
+        except _BROKEN:
+            raise meter.broken(name) from None
+
+    return Member(name, opened)
 
 
 def _path(info: zipfile.ZipInfo) -> str:
@@ -109,13 +147,18 @@ def _path(info: zipfile.ZipInfo) -> str:
 def _is_list(info: zipfile.ZipInfo) -> bool:
     """Whether a member may hold films. The folder that an export may have been packed with makes no difference."""
     *folders, file = _path(info).casefold().split("/")
-    if file.startswith(".") or not file.endswith((".csv", ".tsv")) or _PASSED_OVER & set(folders):
+    if file.startswith(".") or not file.endswith((".csv", ".tsv", ".json")) or _PASSED_OVER & set(folders):
         return False
     return "lists" in folders or not {file, "/".join((*folders[-1:], file))} & _NO_FILMS
 
 
+def _is_zip(info: zipfile.ZipInfo) -> bool:
+    *folders, file = _path(info).casefold().split("/")
+    return file.endswith(".zip") and not file.startswith(".") and not _PASSED_OVER & set(folders)
+
+
 def _rank(name: str) -> tuple[int, str]:
-    *folders, file = name.casefold().split("/")
+    *folders, file = PART.sub("", name.casefold()).split("/")
     if "lists" in folders:
         return len(_ORDER), name
     tails = (file, "/".join((*folders[-1:], file)))
@@ -152,6 +195,10 @@ class _Measured(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        self._member.close()
+        super().close()
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)

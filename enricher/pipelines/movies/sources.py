@@ -1,47 +1,48 @@
-"""Lists of films become rows: what people export from Letterboxd, IMDb and Trakt, and any CSV with a title column.
+"""Lists of films become rows: what people export from Letterboxd, IMDb, Trakt and others, in any form that tells titles.
 
 Rule 1: no record is lost. One that names no film is a row with an error; what is no record at all (a merge marker, the
-lines above the column names, the names again) is `Skipped`, by line. Only blank lines pass in silence.
+lines above the column names, the names again) is `Skipped`, by line. Only blank lines pass in silence, and what Letterboxd
+writes above a list.
 Rule 2: cells travel as they stand in the file; what is tidied (blanks, years, ids) is tidied for the item alone.
-Rule 3: a film is keyed by its IMDb or TMDB id where the list has one, else by title and year. Never by a Letterboxd
-address: in diary and reviews that is the address of the entry.
+Rule 3: a film is never known by its Letterboxd address: in diary and reviews that is the address of the entry.
 Rule 4: a file is read line by line. An export ZIP is the exception: it becomes one row a film, so its films are held.
 
-Rows of an export: the columns of all its lists, in order of appearance, with the address of diary and reviews left out,
-of the lists only the film itself, and a last column "Files" that names the lists a film is in, the first of them being
-the one that `line` counts in. The first list that says something about a film is heard: watched, ratings, diary,
-reviews, watchlist, likes, then the lists. Rows without a film stay as they are.
-
-The siblings: text.py knows encodings, delimited.py delimiters and quotes, films.py columns, archive.py the ZIP.
+The siblings: text.py knows encodings, delimited.py delimiters and quotes, films.py rows, archive.py the ZIP; those in
+lists/ the forms of lists, the names of columns, and how the lists of an export become one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from ...errors import InputError
 from ...model import Row, Skipped, Source
 from . import archive
-from .delimited import Table, open_table
-from .films import films_of, find_header, unique_names
-from .text import NotAList, open_text
+from .films import films_of, unique_names
+from .lists.forms import table_of
+from .lists.merging import Merged
+from .text import NotAList
 
-_ADDRESS = "Letterboxd URI"
-_ENTRY_LISTS = {"diary.csv", "reviews.csv"}  # their addresses are those of entries
-_LIST_COLUMNS = {"Name": "Name", "Year": "Year", "URL": _ADDRESS}  # position and notes belong to the list
+LOG = logging.getLogger("enricher")
 
 _CHUNK_BYTES = 1024 * 1024
 
 
-def read_films(paths: Sequence[Path]) -> Iterator[Source | Row | Skipped]:
+def read_films(
+    paths: Sequence[Path], *, encoding: str | None = None, only: Sequence[str] = ()
+) -> Iterator[Source | Row | Skipped]:
     """The lists with their rows, lazily and in order, and the text in them that is no record.
 
-    `item.fields` has `title`, `year` (int or None), `imdb_id`, `tmdb_id` (int or None) and `original_title`.
+    `item.fields` has `title`, `year` (int or None), `imdb_id`, `tmdb_id` (int or None) and `original_title`; `other_titles`
+    (a list) where the row has more names, and `not_a_film` (a reason) where the row says that it is none.
+    `encoding` is that of texts without a mark; None: told from each, and logged as a warning where that is a guess.
+    `only` chooses among the lists of an export ("watched", "diary"); none: all.
     Raises InputError, one line that says what to do, if a list can't be read at all; a missing one before the first row.
     """
     for path in paths:
@@ -49,18 +50,37 @@ def read_films(paths: Sequence[Path]) -> Iterator[Source | Row | Skipped]:
             pass
     for path in paths:
         source = _shown(path.name)
-        with _opened(path) as raw:
+        on_guess = _guesses(source)
+        with _opened(path) as raw, ExitStack() as opened:
             magic = raw.read(4)
             raw.seek(0)
             if magic in archive.MAGIC:
-                yield from _films_of_export(raw, source)
+                yield from _films_of_export(raw, source, encoding, only, on_guess)
                 continue
             try:
-                table = _table(raw)
+                again = partial(_opened_again, path, opened)
+                table = table_of(again, encoding, on_guess)
                 yield Source(source, tuple(unique_names(table.header)))
                 yield from films_of(table, source)
             except NotAList as reason:
                 raise InputError(f"{source}: {reason}") from None
+
+
+def _opened_again(path: Path, opened: ExitStack) -> io.FileIO:
+    return opened.enter_context(_open(path))
+
+
+def _guesses(source: str) -> Callable[[str], None]:
+    """Tells of the first guess at the encoding of a list."""
+    told = False
+
+    def tell(encoding: str) -> None:
+        nonlocal told
+        if not told:
+            LOG.warning("%s: read as %s, which is a guess; if letters are wrong, name its --encoding", source, encoding)
+        told = True
+
+    return tell
 
 
 def content_digest(paths: Sequence[Path]) -> str:
@@ -110,64 +130,26 @@ def _shown(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
-def _table(raw: io.RawIOBase) -> Table:
-    return open_table(open_text(raw), find_header)
-
-
-# ── an export ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(slots=True)
-class _Film:
-    """What the lists of an export say about one film; `row` is where it was first named."""
-
-    row: Row
-    cells: dict[str, str] = field(default_factory=dict)
-    files: dict[str, None] = field(default_factory=dict)
-
-
-def _films_of_export(raw: io.FileIO, source: str) -> Iterator[Source | Row | Skipped]:
-    films: dict[object, _Film] = {}
-    columns: dict[str, None] = {}
-    lists = 0
-    for member in archive.members(raw, source):
+def _films_of_export(
+    raw: io.FileIO, source: str, encoding: str | None, only: Sequence[str], on_guess: Callable[[str], None]
+) -> Iterator[Source | Row | Skipped]:
+    merged = Merged(source)
+    lists, nested = 0, ""
+    for member in archive.members(raw, source, only):
         name = _shown(member.name)
-        if member.raw is None:
+        if member.open is None:
+            nested = nested or (name if name.casefold().endswith(".zip") else "")
             yield Skipped(source, 0, f"{name}: {member.refusal}")
             continue
         try:
-            table = _table(member.raw)
+            table = table_of(member.open, encoding, on_guess)
         except NotAList as reason:
-            yield Skipped(source, 0, f"{name}: {reason}")
+            if not name.casefold().endswith(".json"):  # an export has dozens of settings and statistics as JSON
+                yield Skipped(source, 0, f"{name}: {reason}")
             continue
         lists += 1
-        # All columns, also of a list without films: two exports of one person then have the same.
-        columns |= dict.fromkeys(_film_cells(name, dict.fromkeys(unique_names(table.header), "")))
-        for row in films_of(table, source):
-            if isinstance(row, Skipped):
-                yield Skipped(source, row.line, f"{name}: {row.reason}")
-                continue
-            key = row.item.key if row.item else (name, row.line)
-            film = films.setdefault(key, _Film(row))
-            film.files[name] = None
-            for column, cell in _film_cells(name, row.cells).items():
-                columns.setdefault(column)
-                if cell and not film.cells.get(column):
-                    film.cells[column] = cell
+        yield from merged.add(name, table.header, films_of(table, source))
     if not lists:
-        raise InputError(f"{source}: the ZIP archive holds no list of films (a CSV file with a title column)")
-    names = unique_names([*columns, "Files"])
-    yield Source(source, tuple(names))
-    for film in films.values():
-        cells = [*(film.cells.get(column, "") for column in columns), "; ".join(film.files)]
-        yield Row(source, film.row.line, dict(zip(names, cells, strict=True)), film.row.item, film.row.error)
-
-
-def _film_cells(member: str, cells: Mapping[str, str]) -> dict[str, str]:
-    """What a list of an export says about the film itself."""
-    parts = member.casefold().split("/")
-    if "lists" in parts[:-1] and _LIST_COLUMNS.keys() <= cells.keys():
-        return {_LIST_COLUMNS[name]: cell for name, cell in cells.items() if name in _LIST_COLUMNS}
-    if parts[-1] in _ENTRY_LISTS:
-        return {name: cell for name, cell in cells.items() if name != _ADDRESS}
-    return dict(cells)
+        inside = f"; there is another in it: {nested}, unpack it and give that" if nested else ""
+        raise InputError(f"{source}: the ZIP archive holds no list of films (CSV or JSON with titles){inside}")
+    yield from merged.rows()

@@ -1,11 +1,10 @@
 """Bytes become text: which encoding a list is in, told from its first 64 KB.
 
 Rule 1: a byte-order mark is believed. Without one, NULs at every other place mean UTF-16.
-Rule 2: else it is UTF-8 unless more of it is broken than whole; then it is cp1252 (Latin-1 with Windows' quotes and
-dashes). In either, a byte that does not fit is read as cp1252, so that one bad byte, or two lists glued together, spoil
-nothing around it.
-Rule 3: only where most bytes above 127 stand in long runs, as no Western text has them, is charset-normalizer asked:
-Cyrillic, Greek, Chinese. It guesses, and guesses short Western texts wrong.
+Rule 2: else it is UTF-8 unless more of it is broken than whole; then its encoding is guessed (lists/encodings.py), and the
+guess is reported. A byte that does not fit is read as cp1252 (Latin-1 with Windows' quotes and dashes), so that one bad
+byte, or two lists glued together, spoil nothing around it.
+Rule 3: an encoding that the caller names is taken, unless a mark says otherwise.
 Rule 4: what is no text at all says what it looks like.
 """
 
@@ -13,10 +12,12 @@ from __future__ import annotations
 
 import codecs
 import io
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from .lists.encodings import guessed_encoding
 
 HEAD_BYTES = 64 * 1024
+START_BYTES = 4096
 
 # A longer line is handed on in pieces: it bounds the memory for a file that has no line ends. The longest thing that
 # people write is a review, and Letterboxd's longest are some tens of kilobytes.
@@ -44,10 +45,6 @@ _BINARIES = (
     (b"\x7fELF", "a program"),
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\0\t\n\r\x1a"))  # NUL is counted apart; 1A ends old DOS texts
-_LONG_RUNS = re.compile(rb"[\x80-\xff]{3,}")
-# What Windows and older systems wrote where people do not write Latin letters. Mac and DOS encodings would win over
-# these on a short list, and are hardly met any more.
-_FAR_ENCODINGS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "gb18030", "big5", "cp949", "cp874"]
 _LENIENT = "enricher-cp1252"
 
 
@@ -69,22 +66,42 @@ def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_LENIENT, _as_cp1252)
 
 
-def open_text(raw: io.RawIOBase) -> Iterator[str]:
+def _ignore(_encoding: str) -> None:
+    pass
+
+
+def open_text(
+    raw: io.RawIOBase, encoding: str | None = None, on_guess: Callable[[str], None] = _ignore
+) -> Iterator[str]:
     """The lines of a stream, each with its line end (LF, CR or CRLF) as it was, NULs dropped. Reads lazily.
 
+    `encoding` None: told from the beginning; `on_guess` is called with its name where that is a guess.
     Raises NotAList if the stream is empty or is no text.
     """
+    return text_lines(open_characters(raw, encoding, on_guess)[0])
+
+
+def open_characters(
+    raw: io.RawIOBase, encoding: str | None = None, on_guess: Callable[[str], None] = _ignore
+) -> tuple[io.TextIOWrapper, str]:
+    """The characters of a stream, as `open_text`, and what they begin with; a mark at its start is passed over."""
     buffered = io.BufferedReader(raw, HEAD_BYTES)
     head = buffered.peek(HEAD_BYTES)
     if not head:
         raise NotAList("the file is empty; export the list again")
-    encoding, mark = _encoding(head)
+    found, mark, guess = _encoding(head)
+    if not mark and encoding is not None:
+        found = encoding
+    elif guess:
+        on_guess(found)
     buffered.read(len(mark))
-    errors = _LENIENT if encoding in {"utf-8", "cp1252"} else "replace"
-    return _lines(io.TextIOWrapper(buffered, encoding=encoding, errors=errors, newline=""))
+    errors = _LENIENT if found in {"utf-8", "cp1252"} else "replace"
+    start = head[len(mark) : START_BYTES].decode(found, "ignore")
+    return io.TextIOWrapper(buffered, encoding=found, errors=errors, newline=""), start
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+def text_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a text, as `open_text`; one that is longer than can be held comes in pieces."""
     with text:
         while line := text.readline(LONGEST_LINE_CHARS):
             # Before 3.11.4 the csv module refuses a line with a NUL, and no title has one.
@@ -92,18 +109,21 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
                 yield line
 
 
-def _encoding(head: bytes) -> tuple[str, bytes]:
-    """The encoding of a text and the mark at its start, b"" if there is none. Raises NotAList if it is no text."""
+def _encoding(head: bytes) -> tuple[str, bytes, bool]:
+    """The encoding of a text, the mark at its start (b"" if there is none), and whether it is a guess.
+
+    Raises NotAList if it is no text.
+    """
     for mark, encoding in _MARKS:
         if head.startswith(mark):
-            return encoding, mark
+            return encoding, mark, False
     for magic, looks in _BINARIES:
         if head.startswith(magic):
             raise NotAList(f"this is no text but {looks}; export the list as CSV")
     start = head[:200]  # the column names: ASCII in every list that we can read, whatever the titles are written in
     nuls_before, nuls_after = start[::2].count(0), start[1::2].count(0)
     if max(nuls_before, nuls_after) > 0.4 * len(start) / 2 and min(nuls_before, nuls_after) < 0.1 * len(start) / 2:
-        return ("utf-16-be" if nuls_before > nuls_after else "utf-16-le"), b""
+        return ("utf-16-be" if nuls_before > nuls_after else "utf-16-le"), b"", False
     odd = len(head) - len(head.translate(None, _CONTROLS))
     if odd > 4 + 0.02 * len(head) or head.count(0) > 0.3 * len(head):
         raise NotAList("this is no text but binary data; export the list as CSV")
@@ -112,14 +132,4 @@ def _encoding(head: bytes) -> tuple[str, bytes]:
     )  # incremental: the head may end inside a letter
     broken = text.count("\N{REPLACEMENT CHARACTER}")
     whole = sum(1 for letter in text if letter > "\x7f") - broken
-    return ("utf-8" if whole >= broken else _eight_bit_encoding(head)), b""
-
-
-def _eight_bit_encoding(head: bytes) -> str:
-    high = len(head) - len(head.translate(None, bytes(range(128, 256))))
-    if 2 * sum(map(len, _LONG_RUNS.findall(head))) <= high:
-        return "cp1252"
-    from charset_normalizer import from_bytes  # here, because it takes longer to load than most lists to read
-
-    best = from_bytes(head, cp_isolation=_FAR_ENCODINGS).best()
-    return best.encoding if best else "cp1252"
+    return ("utf-8", b"", False) if whole >= broken else (guessed_encoding(head), b"", True)

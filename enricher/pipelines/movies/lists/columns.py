@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from . import words
@@ -70,6 +71,7 @@ class Columns:
     episodes: tuple[int, ...]
 
 
+@lru_cache(maxsize=4096)
 def meaning(name: str) -> tuple[str, Part]:
     """What a column's name comes to without its prefixes, and whether it is about the film, a show or an episode.
 

@@ -1,0 +1,214 @@
+"""A text file becomes a table: one title or id a line, as people type, paste and list folders.
+
+    The Matrix (1999)          1. Heat, 1995 ★★★★       - [x] Ran - 1985        tt0133093
+    Heat (1995) {tmdb-949}     [Ran](https://letterboxd.com/film/ran/)          603
+
+Rule 1: what stands around a title on most lines (numbers, years without brackets) is no part of it; on a single line it
+may be one: "12 Angry Men", "Blade Runner 2049".
+Rule 2: the line travels as it stands; how it was read stands beside it.
+Rule 3: prose and tables are no such lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+
+from ..delimited import Record, Table
+from .cells import INVISIBLE, imdb_id_of, tagged_ids, tidy, tmdb_id_of, year_of
+
+SAMPLE_LINES = 200
+LONG_LINE_CHARS = 150
+HEADER = ["Line", "Title", "Year", "IMDb ID", "TMDB ID"]
+
+_RULE = re.compile(r"[\s\-=_*~#.+|•]+")
+_HEADING = re.compile(r"#{1,6}\s+\S")
+_BULLET = re.compile(r"(?:[-*+•–—·▪◦●►▸➤☐☑☒✓✔✗✘]|\[[ xX✓✔]?\])\s+")
+_MARKED_NUMBER = re.compile(
+    r"(?:[(\[]\d{1,4}[)\]]|(?:no\.?\s*|nr\.?\s*|#)?\d{1,4}\s*[.):\]]|#\d{1,4})(?:\s+|[-–—]\s*)", re.IGNORECASE
+)
+_BARE_NUMBER = re.compile(r"(\d{1,4})(?:\s*[-–—]\s+|\s+)")
+_MARKDOWN_LINK = re.compile(r"\[([^\]]+)\]\((\S+?)\)")
+_LINK = re.compile(r"<?\b\w+://\S+")
+_WORD_ID = re.compile(r"\b(tmdb|imdb)(?:id)?\s*[:=/-]\s*((?:tt)?\d+)\b", re.IGNORECASE)
+_BARE_IMDB = re.compile(r"[(\[{]?\btt\d{6,10}\b[)\]}]?", re.IGNORECASE)
+_STARS = r"[★☆⭐✩✭✮\ufe0f½]*[★☆⭐✩✭✮][★☆⭐✩✭✮\ufe0f½\s]*"
+_SCORE = r"\d{1,2}(?:[.,]\d{1,2})?\s*/\s*(?:5|10|20|100)\b\s*(?:stars?)?|\d{1,3}\s*%|\*{1,5}½?"
+_RATING_BEHIND = re.compile(rf"(?:[\s\-–—:|,;]+|(?<=\)))[(\[]?(?:{_STARS}|{_SCORE})[)\]]?\s*$")
+_RATING_BEFORE = re.compile(rf"^(?:{_STARS}|[(\[]\s*(?:{_SCORE})\s*[)\]])[\s\-–—:|]+(?=\S)")
+_FILE = re.compile(r"\.(?:mkv|mp4|avi|m4v|mov|wmv|iso|ts|webm|nfo|strm)$", re.IGNORECASE)
+_RELEASE_NAME = re.compile(r"([^\s/]+?)[._]\(?((?:19|20)\d\d)\)?(?:[._-]\S*)?")
+_YEAR = r"(1[89]\d\d|20\d\d)"
+_BRACKETED_YEAR = re.compile(
+    rf"(.*?\S)\s*[(\[](?:[^()\[\]]*,\s*|film,?\s*)?{_YEAR}(?:\s*,[^()\[\]]*|\s+(?:tv\s+)?film)?[)\]]\s*(.*)",
+    re.IGNORECASE,
+)
+_REST = re.compile(r"[-–—:;,|/\\\[{(].*|\.?")
+_YEAR_IN_FRONT = re.compile(rf"[(\[]{_YEAR}[)\]]\s*[-–—:]?\s*(\S.*)")
+_MARKED_YEAR = re.compile(rf"(.*\S)(?:\s*,\s*|\s+[-–—:|/]\s*|\s*;\s*|\t+){_YEAR}")
+_BARE_YEAR = re.compile(rf"(.*\S)\s+{_YEAR}")
+_BARE_YEAR_IN_FRONT = re.compile(rf"{_YEAR}(?:\s*[-–—:,;|]\s*|\s+)(\S.*)")
+_QUOTES = {
+    '"': '"',
+    "“": "”",
+    "„": "“",
+    "«": "»",
+    "»": "«",
+    "‚": "‘",
+    "*": "*",
+    "_": "_",
+    "「": "」",
+    "『": "』",
+    "《": "》",
+}
+
+
+def plain_table(head: Sequence[str], lines: Iterator[str]) -> Table | None:
+    """The table of a text whose first lines are `head`, and `lines` all of it; None if they are no titles."""
+    sample = [line.strip(INVISIBLE) for line in islice(head, SAMPLE_LINES)]
+    sample = [line for line in sample if line and not _RULE.fullmatch(line) and not _HEADING.match(line)]
+    style = _Style.of(sample)
+    if not sample or _is_prose(sample) or _is_tabular([style.unnumbered(line) for line in sample]):
+        return None
+    return Table(HEADER, [], _records(lines, style), headings=True)
+
+
+def _is_prose(lines: Sequence[str]) -> bool:
+    if any(ord(letter) < 32 and letter != "\t" for line in lines for letter in line):
+        return True
+    return lines[0].startswith("<") or sum(len(line) > LONG_LINE_CHARS for line in lines) * 5 > len(lines)
+
+
+def _is_tabular(lines: Sequence[str]) -> bool:
+    """Whether the lines look like rows of cells; commas in titles have a blank behind them."""
+    for mark in (r"\t", r"[^\s];[^\s]", r"\|", r",\S"):
+        count = sum(1 for line in lines if re.search(mark, line))
+        if count > 0.8 * len(lines) and not all(map(_MARKED_YEAR.fullmatch, lines)):
+            return True
+    return False
+
+
+def _records(lines: Iterator[str], style: _Style) -> Iterator[Record]:
+    for number, line in enumerate(lines, 1):
+        text = line.strip(INVISIBLE)
+        if not text or _RULE.fullmatch(text):
+            continue
+        if _HEADING.match(text):
+            yield Record(number, [text])
+        else:
+            yield Record(number, [line.rstrip("\r\n"), *style.read(text)])
+
+
+# ── one line ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What stands around the titles on most lines of a text."""
+
+    marked_numbers: bool = False
+    bare_numbers: bool = False
+    year_behind: bool = False
+    year_in_front: bool = False
+    tmdb_ids: bool = False
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> _Style:
+        texts = [_unbulleted(line) for line in lines]
+        most = 0.75 * len(texts)
+        if len(texts) > 1 and all(text.isdecimal() and text.isascii() for text in texts):
+            return cls(tmdb_ids=True)
+        marked = sum(1 for text in texts if _MARKED_NUMBER.match(text)) > most
+        bare = not marked and _counts_up([_BARE_NUMBER.match(text) for text in texts])
+        found = cls(marked_numbers=marked, bare_numbers=bare)
+        texts = [found.unnumbered(text) for text in texts]
+        several = len(texts) > 2
+        behind = several and sum(1 for text in texts if _BARE_YEAR.fullmatch(text)) > most
+        in_front = several and sum(1 for text in texts if _BARE_YEAR_IN_FRONT.fullmatch(text)) > most
+        return cls(marked, bare, behind and not in_front, in_front)
+
+    def unnumbered(self, line: str) -> str:
+        """A line without bullets and numbers."""
+        text = _unbulleted(line)
+        if self.marked_numbers:
+            text = _MARKED_NUMBER.sub("", text, count=1)
+        elif self.bare_numbers:
+            text = _BARE_NUMBER.sub("", text, count=1)
+        return text if self is _PLAIN else _unbulleted(text)
+
+    def read(self, line: str) -> list[str]:
+        """Title, year, IMDb id and TMDB id of a line; "" for what it does not say."""
+        if self.tmdb_ids:
+            return ["", "", "", line]
+        text, imdb_id, tmdb_id = _without_ids(self.unnumbered(line))
+        text = _FILE.sub("", text.rstrip("/\\"))
+        title, year = self._title_and_year(_unrated(text))
+        return [title, year, imdb_id or "", str(tmdb_id or "")]
+
+    def _title_and_year(self, text: str) -> tuple[str, str]:
+        if (match := _BRACKETED_YEAR.fullmatch(text)) and _REST.fullmatch(match[3]):
+            return _unquoted(match[1]), match[2]
+        if match := _YEAR_IN_FRONT.fullmatch(text):
+            return _unquoted(match[2]), match[1]
+        if (match := _RELEASE_NAME.fullmatch(text)) and year_of(match[2]):
+            return re.sub(r"[._]+", " ", match[1]), match[2]
+        if match := _MARKED_YEAR.fullmatch(text) or (_BARE_YEAR.fullmatch(text) if self.year_behind else None):
+            return _unquoted(match[1]), match[2]
+        if self.year_in_front and (match := _BARE_YEAR_IN_FRONT.fullmatch(text)):
+            return _unquoted(match[2]), match[1]
+        return _unquoted(text), ""
+
+
+_PLAIN = _Style()
+
+
+def _unbulleted(line: str) -> str:
+    text = line
+    for _ in range(3):
+        text = _BULLET.sub("", text, count=1) if _BULLET.match(text) else text
+    return text
+
+
+def _counts_up(numbers: Sequence[re.Match[str] | None]) -> bool:
+    """Whether nearly all lines begin with a number, and each with the next or the one before."""
+    found = [int(match[1]) for match in numbers if match]
+    if len(found) < 3 or len(found) < 0.9 * len(numbers):
+        return False
+    steps = [after - before for before, after in pairwise(found)]
+    return sum(abs(step) == 1 for step in steps) >= 0.9 * len(steps)
+
+
+def _without_ids(text: str) -> tuple[str, str | None, int | None]:
+    """A line without links and ids, the IMDb id and the TMDB id."""
+    imdb_id = tmdb_id = None
+    for link in _LINK.findall(text):
+        imdb_id = imdb_id or (imdb_id_of(link, bare=False) if "imdb" in link.casefold() else None)
+        tmdb_id = tmdb_id or tmdb_id_of(link.strip("<>()"))
+    text = _LINK.sub("", _MARKDOWN_LINK.sub(r"\1", text))
+    text, tagged_imdb, tagged_tmdb = tagged_ids(text)
+    for kind, number in _WORD_ID.findall(text):
+        if kind.casefold() == "imdb" or number.casefold().startswith("tt"):
+            tagged_imdb = tagged_imdb or imdb_id_of(number)
+        else:
+            tagged_tmdb = tagged_tmdb or tmdb_id_of(number)
+    text = _WORD_ID.sub("", text)
+    if match := _BARE_IMDB.search(text):
+        tagged_imdb = tagged_imdb or imdb_id_of(match[0])
+        text = _BARE_IMDB.sub("", text)
+    return text.strip(" \t-–—:,;|"), imdb_id or tagged_imdb, tmdb_id or tagged_tmdb
+
+
+def _unrated(text: str) -> str:
+    """A line without stars and scores around it."""
+    before = _RATING_BEFORE.sub("", text)
+    behind = _RATING_BEHIND.sub("", before)
+    return behind.strip() or text
+
+
+def _unquoted(title: str) -> str:
+    title = title.strip(" \t-–—|;,:") or title
+    while len(title) > 2 and _QUOTES.get(title[0]) == title[-1]:
+        title = title[1:-1].strip()
+    return tidy(title)
