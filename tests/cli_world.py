@@ -54,10 +54,8 @@ class Running:
     """The command line in a process of its own."""
 
     def __init__(self, arguments, environment=None, **streams):
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments], stdin=subprocess.DEVNULL, env=environment, text=True, **pipes
-        )
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+        self.process = subprocess.Popen([sys.executable, *arguments], env=environment, text=True, **pipes)
 
     def __enter__(self):
         return self

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ..model import Pipeline
@@ -19,8 +21,29 @@ NO_KEY = (
 )
 
 
+def _known_encoding(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    import codecs
+
+    try:
+        if name is not None:
+            "".encode(name)
+            return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        raise click.BadParameter(
+            f"{name!r} is no encoding of texts; such are utf-8, cp1252, cp1250, shift_jis"
+        ) from None
+    return None
+
+
 @click.command("movies", short_help="Enrich lists of films from TMDB.")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--only", metavar="LISTS", help="Of an export, only these lists: watched,diary.")
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    callback=_known_encoding,
+    help="The lists' encoding, such as cp1250.  [default: told from each]",
+)
 @click.option(
     "--out", "-o", metavar="FILE", help="Write the table here: .csv, .json, .jsonl or .md. Else CSV to stdout."
 )
@@ -48,8 +71,9 @@ NO_KEY = (
 def command(inputs: tuple[str, ...], config: str | None, use_async: bool, dry_run: bool, **words: Any) -> int:
     """Enrich lists of films from TMDB.
 
-    INPUT is a Letterboxd export (the ZIP, or any CSV of it), an IMDb or Trakt list, or any CSV with a title column;
-    several are merged into one set of films. The same input again goes on where it stopped.
+    INPUT is a Letterboxd or Trakt export (the ZIP, or any file of it), an IMDb list, or any CSV, JSON, Markdown or text
+    file with titles or ids; - is the standard input. Several are merged into one set of films. The same input again goes
+    on where it stopped.
     """
     from pathlib import Path
 
@@ -65,20 +89,43 @@ def command(inputs: tuple[str, ...], config: str | None, use_async: bool, dry_ru
     for flag in ("spreadsheet_safe", "include_adult"):
         if words[flag]:
             flags[flag] = True
-    return enrich_lists(
-        load(flags, _path(config)),
-        tuple(map(Path, inputs)),
-        dry_run=dry_run,
-        out=_path(words["out"]),
-        limit=words["limit"],
-        refresh=words["refresh"],
-        review=_path(words["review"]),
-        decisions=() if words["decisions"] is None else tuple(read_decisions(Path(words["decisions"]))),
-        decided_in=_path(words["decisions"]),
-        as_json=words["as_json"],
-        progress=not words["no_progress"],
-        verbose=words["verbose"],
-    )
+    with _lists(inputs) as lists:
+        return enrich_lists(
+            load(flags, _path(config)),
+            lists,
+            dry_run=dry_run,
+            encoding=words["encoding"],
+            only=tuple(filter(None, map(str.strip, (words["only"] or "").split(",")))),
+            out=_path(words["out"]),
+            limit=words["limit"],
+            refresh=words["refresh"],
+            review=_path(words["review"]),
+            decisions=() if words["decisions"] is None else tuple(read_decisions(Path(words["decisions"]))),
+            decided_in=_path(words["decisions"]),
+            as_json=words["as_json"],
+            progress=not words["no_progress"],
+            verbose=words["verbose"],
+        )
+
+
+@contextmanager
+def _lists(inputs: tuple[str, ...]) -> Iterator[tuple[Path, ...]]:
+    """The lists as files; the standard input becomes one for as long as the block runs, because lists are read twice."""
+    import shutil
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    if "-" not in inputs:
+        yield tuple(map(Path, inputs))
+        return
+    if inputs.count("-") > 1:
+        raise click.UsageError("the standard input (-) can be given once only")
+    with tempfile.TemporaryDirectory(prefix="enricher-stdin-") as folder:
+        copy = Path(folder, "stdin")
+        with copy.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield tuple(copy if name == "-" else Path(name) for name in inputs)
 
 
 def _path(text: str | None) -> Path | None:
@@ -87,8 +134,18 @@ def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
-def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool = False, **wishes: Any) -> int:
-    """Enrich the lists, or tell the plan; returns the exit code. `wishes` are those of `running.Wish`."""
+def enrich_lists(
+    settings: Settings,
+    inputs: tuple[Path, ...],
+    *,
+    dry_run: bool = False,
+    encoding: str | None = None,
+    only: tuple[str, ...] = (),
+    **wishes: Any,
+) -> int:
+    """Enrich the lists, or tell the plan; returns the exit code. `encoding` and `only` are those of `read_films`,
+    `wishes` those of `running.Wish`.
+    """
     from ..errors import SettingError
     from ..export import format_of
     from ..pipelines.movies.pipeline import choice_fields, movies
@@ -108,6 +165,8 @@ def enrich_lists(settings: Settings, inputs: tuple[Path, ...], *, dry_run: bool 
         limiter=settings.limiter,
         timeout_s=settings.timeout,
         include_adult=settings.include_adult,
+        encoding=encoding,
+        only=only,
     )
     _warn_of_connections(pipeline, settings)
     digest = content_digest(inputs)

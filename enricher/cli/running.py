@@ -256,7 +256,8 @@ def tell_skipped(store: Store, job: Job, most: int = 20) -> None:
     """Name the text that was no row, on stderr."""
     skipped = store.skipped(job.id)
     for each in skipped[:most]:
-        click.echo(f"{each.source}:{each.line}: skipped: {each.reason}", err=True)
+        place = f"{each.source}:{each.line}" if each.line else each.source
+        click.echo(f"{place}: skipped: {each.reason}", err=True)
     if len(skipped) > most:
         click.echo(f"… and {len(skipped) - most:,} more skipped lines", err=True)
 

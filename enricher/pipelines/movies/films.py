@@ -62,8 +62,8 @@ def find_header(records: Sequence[Record]) -> tuple[int, int] | None:
 
 
 def _is_data(cells: Sequence[str]) -> bool:
-    """Whether a line holds a year, another number or an IMDb id: no line of column names does."""
-    return any(cell.isdecimal() or _IMDB_ID.fullmatch(cell) for cell in map(str.strip, cells))
+    """Whether a line holds a year, another number, an IMDb id or a tag: no line of column names does."""
+    return any(cell.isdecimal() or cell[:1] == "<" or _IMDB_ID.fullmatch(cell) for cell in map(str.strip, cells))
 
 
 def _is_list_info(record: Record) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 from zlib import crc32
 
@@ -22,12 +24,16 @@ def movies(
     limiter: Literal["sliding", "fixed"] = "sliding",
     timeout_s: float = 10.0,
     include_adult: bool = False,
+    encoding: str | None = None,
+    only: Sequence[str] = (),
 ) -> Pipeline:
     """All that the engine needs to enrich lists of films.
 
     `base_url` and `windows` are TMDB's own where they are None; an empty tuple of windows sets no quota.
     `language` is that of titles, overviews and genres ("en-US", "de-DE"); `include_adult` searches films for adults
-    too. These and the address change the answers, the quota and the timeout do not: a job may be resumed with others.
+    too. `encoding` is that of the lists, None: told from each; `only` chooses among the lists of an export ("watched",
+    "diary"), none: all. These and the address change the answers, the quota and the timeout do not: a job may be
+    resumed with others.
     """
     service = tmdb(
         BASE_URL if base_url is None else base_url,
@@ -37,16 +43,17 @@ def movies(
         timeout_s=timeout_s,
     )
     # Named only where it is wanted: a job of a version that did not know it goes on.
-    adult = {"include_adult": "true"} if include_adult else {}
+    wanted = {"include_adult": "true" if include_adult else "", "encoding": encoding or "", "only": ",".join(only)}
     return Pipeline(
         name="movies",
         recipe=movie_recipe(service, language, include_adult=include_adult),
         columns=COLUMNS,
         services=(service,),
-        read=read_films,
+        read=partial(read_films, encoding=encoding, only=tuple(only)),
         tables=TABLES,
         tables_of=tables_of,
-        options={"language": language, "base_url": service.base_url, **adult},
+        options={"language": language, "base_url": service.base_url}
+        | {name: value for name, value in wanted.items() if value},
         typical=typical,
     )
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 
 _LONG_RUNS = re.compile(rb"[\x80-\xff]{3,}")
+_WORDS = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_SHARE_OF_OTHER_SCRIPTS = 0.7  # Zażółć has two thirds
 # What Windows and older systems wrote where people do not write Latin letters. Mac and DOS encodings would win over
 # these on a short list, and are hardly met any more.
 _FAR_ENCODINGS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "gb18030", "big5", "cp949", "cp874"]
@@ -19,9 +21,9 @@ _VOWEL = "[aeiouyáéíóúý]"
 
 # Patterns over the text as cp1252 shows it, with weights. In brackets: the letter that cp1250 has at that place.
 _CENTRAL = (
-    (3.0, rf"³(?={_L})|(?<={_L})[¹¿¼¾£¯](?={_L})|(?<={_L})¿|(?<={_L})¹|[¹¯](?={_L})"),  # ł ą ż ľ
+    (3.0, rf"³(?={_L})|(?<={_L})[¹¿¼¾£¯](?={_L})|(?<={_L})¿|(?<={_L})¹|[¹¯£¥](?={_L})"),  # ł ą ż ľ
     (0.5, rf"(?<={_L}){{1}}³(?!{_L})"),  # ł at the end; but Alien³
-    (3.0, rf"œ(?![ui])|(?<={_L})ÿ(?={_L})|ÿ(?={_L})|[\x8d\x8f\x9d]"),  # ś ź ť
+    (3.0, rf"œ(?![ui])|(?<={_L})ÿ(?={_L})|ÿ(?={_L})|[\x8d\x8f\x9d\x9f]"),  # ś ź ť
     (1.0, rf"ø(?={_VOWEL})|ì(?={_L})|ù(?={_L})|ò(?={_L})|\bè(?={_L})|è(?=[aeouyknh]|i)"),  # ř ě ů ň č
     (
         1.0,
@@ -44,12 +46,13 @@ _POLISH = re.compile(rf"³|ê|(?<={_L})¿")
 def guessed_encoding(head: bytes) -> str:
     """The likeliest encoding of a text that is no UTF-8, by its beginning."""
     high = len(head) - len(head.translate(None, bytes(range(128, 256))))
-    if 2 * sum(map(len, _LONG_RUNS.findall(head))) > high:
+    words = sum(map(len, _WORDS.findall(head)))
+    if 2 * sum(map(len, _LONG_RUNS.findall(head))) > high > _SHARE_OF_OTHER_SCRIPTS * words:
         from charset_normalizer import from_bytes  # here, because it takes longer to load than most lists to read
 
         best = from_bytes(head, cp_isolation=_FAR_ENCODINGS).best()
         return best.encoding if best else "cp1252"
-    text = head.decode("cp1252", "enricher-cp1252")
+    text = head.decode("cp1252", "enricher-cp1252").replace("Ÿ", "\x9f")
     western, central, turkish = (_score(patterns, text) for patterns in (_WESTERN, _CENTRAL, _TURKISH))
     if turkish > max(western, central) and "ý" in text.lower():
         return "cp1254"
