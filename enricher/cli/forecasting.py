@@ -69,8 +69,11 @@ def _forecast(
     todo = [item for item in items if item.key not in known]
     first = chosen.analysts[0]
     model = first if isinstance(first, ModelAnalyst) else None
-    robots = 0 if settings.ignore_robots else len({urlsplit(item.key).netloc for item in todo})
-    web_requests, analyses = len(todo) + robots, 0 if model is None else len(todo)
+    pages = [
+        item.fields["url"] for item in todo if item.fields["url"] is not None
+    ]  # without one, the feed holds the text
+    robots = 0 if settings.ignore_robots else len({urlsplit(page).netloc for page in pages})
+    web_requests, analyses = len(pages) + robots, 0 if model is None else len(todo)
     usual = Usage(TOKENS_IN * analyses, TOKENS_OUT * analyses)
     long = Usage(LONG * usual.tokens_in, MOST_TOKENS_OUT * analyses)
     costs = [0, 0]
@@ -79,7 +82,7 @@ def _forecast(
     slots = 1 if settings.mode == "sequential" else settings.concurrency
     windows = chosen.pipeline.services[0].windows
     per_s = min((window.limit / window.period_s for window in windows), default=float("inf"))
-    seconds = max(web_requests / per_s, (len(todo) * PAGE_S + analyses * ANALYSIS_S) / slots)
+    seconds = max(web_requests / per_s, (len(pages) * PAGE_S + analyses * ANALYSIS_S) / slots)
     return {
         "articles": len(items),
         "already_known": len(known),
@@ -100,7 +103,6 @@ def _known(
     from ..core.freshness import key_of
     from ..engine import fingerprint
     from ..model import Request
-    from ..pipelines.articles.addresses import canonical
 
     pipeline = chosen.pipeline
     own: set[str] = set()
@@ -108,8 +110,11 @@ def _known(
     for job in store.jobs():
         if job.pipeline == pipeline.name and dict(job.options) == dict(pipeline.options):
             found = own if job.fingerprint == fingerprint(pipeline, reading.digest, None) else others
-            found |= {canonical(row.cells["url"]) for row in store.export_rows(job.id) if row.status == "enriched"}
+            found |= {row.key for row in store.export_rows(job.id) if row.status == "enriched" and row.key is not None}
     wanted = [item for item in items if item.key in others - own] if settings.cache_enabled else []
-    pages = {item.key: Request(chosen.fetcher.web, item.fields["url"], expects="bytes") for item in wanted}
-    remembered = {key for key, page in pages.items() if store.recall(key_of(page)) is not None}
+    pages = {
+        item.key: item.fields["url"] and Request(chosen.fetcher.web, item.fields["url"], expects="bytes")
+        for item in wanted
+    }
+    remembered = {key for key, page in pages.items() if not page or store.recall(key_of(page)) is not None}
     return {item.key for item in items} & own | remembered
