@@ -124,7 +124,7 @@ def threads_of_ours():
 
 def test_a_client_that_nobody_uses_any_more_closes_itself(server):
     before = threads_of_ours()
-    client = TMDBClient("key", service=tmdb(server.url, windows=()))
+    client = TMDBClient("never-said-elsewhere", service=tmdb(server.url, windows=()))
     assert client.search_movie("a") == asyncio.run(client.search_movie_async("b")) == []
     assert threads_of_ours() > before
     del client

@@ -19,7 +19,7 @@ import peewee
 from peewee import SqliteDatabase
 
 from ..errors import StoreError
-from . import schema
+from . import forks, schema
 
 # How long a statement waits for another process's transaction. Loading a list is the longest one: measured,
 # 70,000 rows a second, and as slow as its source.
@@ -63,11 +63,17 @@ class Database:
         self.path = path
         self._busy_timeout_ms = busy_timeout_ms
         self._idle: list[Connected] = []
+        self._readers = 0  # those that are open, idle or lent
+        self._opening = threading.Lock()  # around `_readers`
         self._writing = threading.Lock()
+        self._transaction_of: int | None = None  # the thread that writes
+        self._holds_writing = False  # for a fork
         self._closed = False
+        self._lost = False  # in the child of a fork that did not wait for us
         self._refuse_what_is_no_database()
         with self._told():
-            self._writer = self._open_writer(steps)
+            self._writer: Connected | None = self._open_writer(steps)
+        forks.register(self)
 
     # ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -129,11 +135,13 @@ class Database:
     def borrow(self) -> Connected:
         """Hand out a connection to read with; `give_back` is owed."""
         if self._closed:
-            raise StoreError(f"{self.path}: the store is closed")
+            raise self._unusable()
         try:
             return self._idle.pop()
         except IndexError:
-            reader = self._connect("rw")
+            with self._opening:
+                reader = self._connect("rw")
+                self._readers += 1
             reader.pragma("query_only", 1)
             return reader
 
@@ -158,9 +166,16 @@ class Database:
         """One transaction: all of it is committed on leaving, or nothing where an exception leaves it."""
         with self._writing:
             if self._closed:
-                raise StoreError(f"{self.path}: the store is closed")
-            with self._told(), self._writer.atomic("IMMEDIATE"):
-                yield self._writer
+                raise self._unusable()
+            with self._told():
+                if self._writer is None:  # it was closed for a fork
+                    self._writer = self._connect("rw")
+                self._transaction_of = threading.get_ident()
+                try:
+                    with self._writer.atomic("IMMEDIATE"):
+                        yield self._writer
+                finally:
+                    self._transaction_of = None
 
     def close(self) -> None:
         """Wait for the transaction under way and close every connection. May be called again."""
@@ -170,7 +185,12 @@ class Database:
             self._closed = True
             # The readers first: the last connection to leave folds the -wal file into the database.
             self._close_idle()
+            self._close_writer()
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
             self._writer.close()
+            self._writer = None
 
     def _close_idle(self) -> None:
         while True:
@@ -178,6 +198,43 @@ class Database:
                 self._idle.pop().close()
             except IndexError:
                 return
+            self._readers -= 1
+
+    def _unusable(self) -> StoreError:
+        if self._lost:
+            why = "the store was in use while this process was forked; open it in the child, or fork before it is used"
+        else:
+            why = "the store is closed"
+        return StoreError(f"{self.path}: {why}")
+
+    # ── forks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def before_fork(self) -> None:
+        """Close all connections, and let nobody open one (forks.py says why)."""
+        deadline = time.monotonic() + forks.CLOSE_WITHIN_S
+        self._opening.acquire()
+        is_own = self._transaction_of == threading.get_ident()  # a source that forks while it is loaded
+        self._holds_writing = not is_own and self._writing.acquire(timeout=forks.CLOSE_WITHIN_S)
+        self._close_idle()
+        while self._readers and time.monotonic() < deadline:  # lent ones come back within moments
+            time.sleep(0.001)
+            self._close_idle()
+        if self._holds_writing:
+            self._close_writer()
+
+    def after_fork(self, *, in_child: bool) -> None:
+        """From now on connections may be opened. What is still open in the child is the parent's."""
+        if not in_child:
+            if self._holds_writing:
+                self._writing.release()
+            self._opening.release()
+            return
+        if self._readers or self._writer is not None:
+            self._lost = self._closed = True
+            forks.keep_inherited(self._writer)
+        self._readers = 0
+        self._opening = threading.Lock()
+        self._writing = threading.Lock()
 
     # ── failures ────────────────────────────────────────────────────────────────────────────────────────────────────
 
