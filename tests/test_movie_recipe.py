@@ -334,6 +334,11 @@ def test_a_row_that_contradicts_its_id_is_unsure_with_both_films_to_choose_from(
     assert conclusion.reason
 
 
+def test_a_dead_id_that_a_person_chose_is_not_replaced_by_what_the_title_finds():
+    conclusion, kinds = _asked_of(WORLD, title="The Matrix", year=1999, tmdb_id=31014900, decided="tmdb")
+    assert (conclusion, kinds) == (NotFound(reason="TMDB knows no such id (31014900)"), ["details"])
+
+
 def test_the_reason_of_a_contradiction_names_what_the_row_says_and_what_the_id_is():
     conclusion = _asked_of(WORLD, title="Heat", year=1995, tmdb_id=31014900, imdb_id="tt0133093")[0]
     told = "the id is another film's: it is that of The Matrix (1999), and the row says Heat (1995)"

@@ -112,9 +112,9 @@ def test_a_new_job_holds_its_rows_in_order(store):
     assert not job.resumed
     assert (job.name, job.options, job.state) == ("films.csv", {"language": "en"}, "open")
     assert list(store.export_rows(job.id)) == [
-        ExportRow("films.csv", 2, {"Name": "Heat"}, "pending"),
-        ExportRow("films.csv", 3, {"Name": "Ran", "Year": "1985"}, "pending"),
-        ExportRow("films.csv", 4, {"Name": "Heat"}, "pending"),
+        ExportRow("films.csv", 2, {"Name": "Heat"}, "pending", error="not asked yet", key="heat"),
+        ExportRow("films.csv", 3, {"Name": "Ran", "Year": "1985"}, "pending", error="not asked yet", key="ran"),
+        ExportRow("films.csv", 4, {"Name": "Heat"}, "pending", error="not asked yet", key="heat"),
     ]
 
 

@@ -89,6 +89,10 @@ _FORGET = """
     state = 'pending', error = NULL, score = NULL, record = NULL, candidates = NULL, tries = NULL, updated_at = :now"""
 
 
+WAITING = {"pending": "not asked yet", "deferred": "handed in, the answer is not there yet"}
+"""Why a row without an error of its own is not enriched, by the state of its item."""
+
+
 class Store:
     """A database of jobs and answers. Any thread may use it; give it back with `close`, or use it in a `with`.
 
@@ -411,7 +415,9 @@ class Store:
             if state is None:
                 yield ExportRow(source, line, loads(cells), "failed", error=row_error)
             else:
-                yield ExportRow(source, line, loads(cells), state, score, error, loads(record), key)
+                yield ExportRow(
+                    source, line, loads(cells), state, score, error or WAITING.get(state), loads(record), key
+                )
 
     def unresolved(
         self, job_id: int, states: Sequence[str] = ("unsure", "not_found"), page: int = 500

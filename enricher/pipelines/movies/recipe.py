@@ -150,7 +150,7 @@ class _Inquiry:
             accused.append(doubted)
         if accused:
             return (yield from self._judge(row, accused, unknown_ids(unknown)))
-        if row.wish is None:
+        if row.wish is None or row.decided:
             return NotFound(reason=unknown_ids(unknown) or NO_TITLE)
         chosen = yield from self._by_title(row.wish, MOST_SEARCHES)
         if chosen is None:
