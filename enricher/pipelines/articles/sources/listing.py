@@ -74,8 +74,8 @@ def columns_of(head: Sequence[str]) -> Columns | None:
         width = len(records[0]) if records else 0
         if width < 2:
             continue
-        if (places := _places(records[1:], width)) and not any(map(_ADDRESS.fullmatch, records[0])):
-            return Columns(delimiter, places, has_names=True)
+        if len(places := _places(records[1:], width)) == 1 and not any(map(_ADDRESS.fullmatch, records[0])):
+            return Columns(delimiter, places, has_names=True)  # of several, one may be of pictures
         if (places := _places(records, width)) and all(len(cells) == width for cells in records):
             rest = (cell for cells in records for at, cell in enumerate(cells) if at not in places)
             if any(" " in cell.strip() for cell in rest):
@@ -93,18 +93,26 @@ def _places(records: Sequence[Sequence[str]], width: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def _names(lines: Sequence[str], delimiter: str) -> list[str]:
+    """The cells of the first line, if most lines have as many."""
+    records = [record.cells for record in split(iter(lines), delimiter)]
+    same = sum(len(cells) == len(records[0]) for cells in records)
+    return records[0] if 2 * same > len(records) else []
+
+
 def no_addresses(head: Iterable[str]) -> str | None:
     """Why a file that begins with these lines is no list of addresses; None if one of them is an address."""
     lines = [text for line in head if (text := said(line))]
-    if any(_TAGGED.match(text) for text in lines):
-        return None
     if not lines:
         return "there is no address in the file; write one a line"
     if lines[0][0] in "[{":
         return "it is JSON, and no JSON Feed; write one address a line"
-    cells = max((next(iter(split(iter(lines[:1]), each))).cells for each in DELIMITERS), key=len)
-    if len(cells) < 2:
-        return f"none of its {'first ' if len(lines) >= HEAD_LINES else ''}lines is an address; each begins with https:// or http://"
-    names = ", ".join(repr(name.strip()[:_MOST_NAME_CHARS]) for name in cells[:_MOST_NAMES])
-    more = ", …" if len(cells) > _MOST_NAMES else ""
-    return f"no column of addresses among {names}{more}; add one and name it url"
+    cells = [] if _TAGGED.match(lines[0]) else max((_names(lines, each) for each in DELIMITERS), key=len)
+    if len(cells) > 1:
+        names = ", ".join(repr(name.strip()[:_MOST_NAME_CHARS]) for name in cells[:_MOST_NAMES])
+        more = ", …" if len(cells) > _MOST_NAMES else ""
+        return f"no column of addresses among {names}{more}; name the one that holds them url"
+    if any(map(_TAGGED.match, lines)):
+        return None
+    which = "of its first lines" if len(lines) >= HEAD_LINES else "of its lines"
+    return f"none {which} is an address; each begins with https:// or http://"
