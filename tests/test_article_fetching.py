@@ -96,6 +96,14 @@ def test_a_page_that_only_reloads_itself_or_quotes_a_refresh_is_the_page(body):
     assert end(at_page(), page(body)).body == body.encode()
 
 
+@pytest.mark.parametrize("content", ["0", "0;", "1; url=/a"])
+def test_a_page_that_sets_a_cookie_and_reloads_itself_is_asked_for_once_more(content):
+    flow = at_page()
+    asked = flow.send(page(META.format(content), **{"set-cookie": "seen=1"}))
+    assert (asked.path, asked.headers["Cookie"]) == (URL, "seen=1")
+    assert end(flow, page(META.format(content), **{"set-cookie": "seen=2"})).url == URL
+
+
 def test_a_refresh_is_asked_for_like_any_redirect():
     flow = at_page(FETCHER)
     assert flow.send(page(META.format("0;url=https://other.example/b"))).path == "https://other.example/robots.txt"

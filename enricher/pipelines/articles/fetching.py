@@ -54,7 +54,8 @@ class Fetcher:
         """
         jar = Jar()
         for _ in range(MOST_REDIRECTS + 1):
-            answer = yield from self._hop(url, kind, jar.header(url))
+            cookies = jar.header(url)
+            answer = yield from self._hop(url, kind, cookies)
             if isinstance(answer, Failed):
                 return answer
             jar.take(url, answer.headers.get("set-cookie", ""))
@@ -62,7 +63,9 @@ class Fetcher:
                 target = _target(answer, url)
             except ValueError:
                 return Failed(MOVED_NOWHERE)
-            if target is None:
+            # A page that sets a cookie and reloads itself is asked for once more; any other that reloads is the page.
+            reloads = answer.status not in REDIRECTS and target == url
+            if target is None or (reloads and (cookies or not jar.header(url))):
                 return Fetched(url, answer.body, answer.headers.get("content-type", ""))
             url = target
         return Failed(f"more than {MOST_REDIRECTS} redirects")

@@ -27,13 +27,13 @@ _META = re.compile(
 )
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _REFRESH = re.compile(
-    r"""\s*(?=[\d.])(\d{0,6})[\d.]*\s*(?:[;,]\s*|(?<=\s))(?:url\s*=\s*)?(?:"([^"]*)|'([^']*)|(.+))""",
+    r"""\s*(?=[\d.])(\d{0,6})[\d.]*\s*(?:[;,]\s*|(?<=\s)|\Z)(?:url\s*=\s*)?(?:"([^"]*)|'([^']*)|(.*))""",
     re.IGNORECASE | re.DOTALL,
 )
 
 
 def refresh_of(body: bytes, url: str, header: str = "") -> str | None:
-    """The address that a page at `url` leads on to at once; None if there is none, or if it is the page itself.
+    """The address that a page at `url` leads on to at once: `url` if it reloads itself, None if it does neither.
 
     `header` is its `Refresh` header.
     """
@@ -42,11 +42,9 @@ def refresh_of(body: bytes, url: str, header: str = "") -> str | None:
         if found is None or int(found[1] or 0) > MOST_S:
             continue
         try:
-            target = linked(found[2] or found[3] or found[4] or "", url)
+            return linked(found[2] or found[3] or found[4] or url, url)
         except ValueError:
             continue  # a script or a mailbox: no redirect for us, and the page may have a text
-        if target != url:
-            return target
     return None
 
 
