@@ -30,7 +30,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from ..errors import Reached
 from ..model import Reach
-from .framing import LONGEST_LINE_BYTES, Chunks, Head, HeadLines, Unreadable
+from .framing import LONGEST_LINE_BYTES, Chunks, Head, HeadLines, Unreadable, plain_head
 from .guard import judged, number_of
 from .translate import is_https, trust_in
 
@@ -144,7 +144,7 @@ class _Answer(http.client.HTTPResponse):
         if self.headers is not None:  # it has begun; the stubs don't know that it may not have
             return
         wire: Any = self.fp
-        head = _head_of(wire, HeadLines(self._method or "GET"))
+        head = _head_of(wire, self._method or "GET")
         self.fp = io.BytesIO(head.raw)
         super().begin()
         self.fp = wire
@@ -153,13 +153,18 @@ class _Answer(http.client.HTTPResponse):
             self.fp = io.BufferedReader(_Unwrapped(wire), PIECE_BYTES)
 
 
-def _head_of(wire: Any, lines: HeadLines) -> Head:
+def _head_of(wire: Any, method: str) -> Head:
     """Read the head of an answer.
 
     :raises http.client.RemoteDisconnected: if the connection ends before it does.
     """
     flight: Flight | None = getattr(here, "flight", None)
-    while True:
+    head = plain_head(wire.peek(1), method)
+    if head is not None:
+        wire.read(len(head.raw))
+        return head
+    lines = HeadLines(method)
+    while head is None:
         line = wire.readline(LONGEST_LINE_BYTES + 1)
         if not line.endswith(b"\n") and len(line) <= LONGEST_LINE_BYTES:
             raise http.client.RemoteDisconnected("")
@@ -168,8 +173,7 @@ def _head_of(wire: Any, lines: HeadLines) -> Head:
         finally:
             if lines.answered and flight is not None:
                 flight.reached = "answered"
-        if head is not None:
-            return head
+    return head
 
 
 class _Unwrapped(io.RawIOBase):

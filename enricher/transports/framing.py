@@ -40,8 +40,8 @@ class Unreadable(OSError):
 
 _STATUS = re.compile(rb"HTTP/(\d+)(?:\.(\d+))?[ \t]+([1-9]\d\d)(?:[ \t][^\n]*)?\r?\n", re.IGNORECASE)
 _PLAIN = re.compile(
-    rb"HTTP/1\.[01] [1-9]\d\d(?: [ -~\x80-\xff]*)?\r\n"
-    rb"(?:[\w!#$%&'*+.^`|~-]+: ?(?:[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?)?\r\n)*\r\n"
+    rb"HTTP/1\.[01] ([2-9]\d\d)(?: [^\x00-\x1f\x7f]*+)?\r\n"
+    rb"(?:[\w!#$%&'*+.^`|~-]++: ?(?! )[^\x00-\x1f\x7f]*+(?<! )\r\n)*+\r\n"
 )
 """A head that every library reads alike, but for where its body ends."""
 
@@ -61,15 +61,35 @@ class Head:
     chunked: bool
 
 
+def plain_head(data: bytes, method: str) -> Head | None:
+    """The head that these bytes begin with, if all of it has come and nothing in it is odd: most are read by this alone."""
+    found = _PLAIN.match(data)
+    if found is None:
+        return None
+    raw = found[0]
+    if len(raw) > LONGEST_LINE_BYTES or raw.count(b"\n") > MOST_HEADERS + 2:
+        return None
+    try:
+        head = _framed(raw, int(found[1]), method)
+    except Unreadable:
+        return None  # as `HeadLines` will say
+    return head if head.raw is raw else None
+
+
 class HeadLines:
     """The lines of a head as they come, early hints and other heads of 1xx before it passed over."""
 
     def __init__(self, method: str) -> None:
-        self._method = method
+        self.method = method
         self._lines: list[bytes] = []
         self._blanks = 0
         self.answered = False
         """Whether a status line has come."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether lines of a head have come that is not whole yet."""
+        return bool(self._lines)
 
     def add(self, line: bytes) -> Head | None:
         """Take one line, its end included, or as much of it as is longer than `LONGEST_LINE_BYTES`.
@@ -112,7 +132,7 @@ class HeadLines:
         raw = b"".join(lines) + b"\r\n"
         if not _PLAIN.fullmatch(raw):
             raw = _mended(found, lines[1:])
-        return _framed(raw, status, has_body=status not in (204, 304) and self._method != "HEAD")
+        return _framed(raw, status, self.method)
 
 
 def _mended(status: re.Match[bytes], lines: Sequence[bytes]) -> bytes:
@@ -135,8 +155,15 @@ def _mended(status: re.Match[bytes], lines: Sequence[bytes]) -> bytes:
     return b"\r\n".join([*told, b"\r\n"])
 
 
-def _framed(raw: bytes, status: int, *, has_body: bool) -> Head:
+def _framed(raw: bytes, status: int, method: str) -> Head:
     """A head that says once where its body ends, or not at all."""
+    has_body = status not in (204, 304) and method != "HEAD"
+    low = raw.lower()
+    at = low.find(b"\ncontent-length: ")
+    if has_body and at > 0 and low.count(b"\ncontent-length") == 1 and b"\ntransfer-encoding" not in low:
+        length = low[at + 17 : low.find(b"\r", at)]
+        if _LENGTH.fullmatch(length):
+            return Head(raw, status, int(length), chunked=False)
     found = _FRAMING.findall(raw)
     lengths = [each.strip() for name, values in found if len(name) == 14 for each in values.split(b",")]
     encodings = [each.strip().lower() for name, values in found if len(name) == 17 for each in values.split(b",")]

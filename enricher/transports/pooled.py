@@ -47,7 +47,6 @@ from .translate import (
     may_be_cut_off,
     most_bytes_of,
     route_of,
-    value_of,
 )
 from .unpacking import unpacking_of
 
@@ -111,10 +110,7 @@ _TIMEOUTS = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 
 def _headers_in(raw: Any) -> dict[str, str]:
     """An answer's headers, their names in lower case. http.client has made a letter of each byte."""
-    return header_map(
-        (name.lower(), value if value.isascii() else value_of(value.encode("latin-1")))
-        for name, value in raw.headers.items()
-    )
+    return header_map(raw.headers.items(), lambda value: value.encode("latin-1"))
 
 
 class PooledTransport:

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from .framing import LONGEST_LINE_BYTES, Chunks, Head, HeadLines, Unreadable
+from .framing import LONGEST_LINE_BYTES, Chunks, Head, HeadLines, Unreadable, plain_head
 
 _ORDER = itertools.count(1)
 
@@ -62,7 +62,7 @@ class Handler(ResponseHandler):
         self.trouble: Unreadable | None = None
         self._lines: HeadLines | None = None  # while a head is waited for
         self._head: Head | None = None  # while its body comes
-        self._chunks = Chunks()
+        self._chunks: Chunks | None = None
         self._left = 0  # of a body whose length was told, bytes
         self._pending = b""  # the beginning of a line, or what came before a request
 
@@ -88,7 +88,7 @@ class Handler(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection has ended."""
-        if exc is None and self.trouble is None and self._head is not None and self._head.chunked:
+        if exc is None and self.trouble is None and self._head is not None and self._chunks is not None:
             self.trouble = Unreadable("the answer can't be read: a chunk is missing or broken")
         super().connection_lost(exc)
 
@@ -106,6 +106,9 @@ class Handler(ResponseHandler):
 
     def _read_head(self, lines: HeadLines, data: bytes) -> tuple[bytes, bytes]:
         """The head written out anew and what follows it, if it has come whole."""
+        if not self._pending and (plain := plain_head(data, lines.method)) is not None and not lines.begun:
+            self._begin(plain)
+            return plain.raw, data[len(plain.raw) :]
         data = self._pending + data
         at = 0
         while True:
@@ -119,23 +122,27 @@ class Handler(ResponseHandler):
                 self.answered = lines.answered
             at = end
             if head is not None:
-                self._pending = b""
-                self._lines, self._head = None, head
-                self._chunks, self._left = Chunks(), head.length or 0
-                self.answers += 1
+                self._begin(head)
                 return head.raw, data[at:]
 
+    def _begin(self, head: Head) -> None:
+        """The head has come; its body follows."""
+        self._pending = b""
+        self._lines, self._head = None, head
+        self._left = head.length or 0
+        self._chunks = Chunks() if head.chunked else None
+        self.answers += 1
+        self.answered = True
+
     def _read_body(self, data: bytes) -> bytes:
-        head = self._head
-        assert head is not None  # noqa: S101  # it was read
-        if head.chunked:
+        if self._chunks is not None:
             piece = self._chunks.feed(data)
             shown = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
             if self._chunks.done:
                 self._over(stray=self._chunks.stray)
                 shown += b"0\r\n\r\n"
             return shown
-        if head.length is None:  # it ends with the connection
+        if self._head is not None and self._head.length is None:  # it ends with the connection
             return data
         shown = data[: self._left]
         self._left -= len(shown)

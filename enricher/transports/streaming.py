@@ -41,7 +41,6 @@ from .translate import (
     most_bytes_of,
     route_of,
     trust_in,
-    value_of,
 )
 from .unpacking import unpacking_of
 
@@ -86,10 +85,7 @@ def cause_of(error: BaseException) -> Cause:
 
 def _headers_in(response: aiohttp.ClientResponse) -> dict[str, str]:
     """An answer's headers, their names in lower case. aiohttp has read what is no UTF-8 as surrogates."""
-    return header_map(
-        (name.lower(), value if value.isascii() else value_of(value.encode("utf-8", "surrogateescape")))
-        for name, value in response.headers.items()
-    )
+    return header_map(response.headers.items(), lambda value: value.encode("utf-8", "surrogateescape"))
 
 
 Resolve = Callable[..., Awaitable[Any]]

@@ -137,14 +137,18 @@ def value_of(raw: bytes) -> str:
 _ADDED_UP = ("set-cookie", "retry-after", "ratelimit", "x-ratelimit", "x-rate-limit", "anthropic-ratelimit")
 
 
-def header_map(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Header lines by name, which is in lower case already. Of several lines of one name the last holds; cookies, and
-    those about a quota, are joined by ", ", because all of them count.
+def header_map(lines: Iterable[tuple[str, str]], bytes_of: Callable[[str], bytes]) -> dict[str, str]:
+    """Header lines by name, in lower case. Of several lines of one name the last holds; cookies, and those about a quota,
+    are joined by ", ", because all of them count. `bytes_of` undoes how a library has read a value that is no ASCII.
     """
     headers: dict[str, str] = {}
-    for name, value in lines:
-        before = headers.get(name)
-        headers[name] = f"{before}, {value}" if before and name.startswith(_ADDED_UP) else value
+    for spelled, value in lines:
+        name = spelled.lower()
+        if not value.isascii():
+            value = value_of(bytes_of(value))
+        if name in headers and name.startswith(_ADDED_UP) and headers[name]:
+            value = f"{headers[name]}, {value}"
+        headers[name] = value
     return headers
 
 
