@@ -79,6 +79,10 @@ def skipped(everything):
         ("Heat.1995.1080p.BluRay.x264-GRP.mkv", ("Heat", 1995)),
         ("Heat (1995).mkv", ("Heat", 1995)),
         ("Heat (1995)/", ("Heat", 1995)),
+        ("Heat (1995) dir. Michael Mann", ("Heat", 1995)),
+        ("D:\\Films\\Heat (1995)\\Heat (1995) Bluray-1080p.mkv", ("Heat", 1995)),
+        ("./films/Heat 1995 1080p BluRay.mkv", ("Heat", 1995)),
+        ("Face/Off", ("Face/Off", None)),
         ("12 Angry Men", ("12 Angry Men", None)),
         ("Blade Runner 2049", ("Blade Runner 2049", None)),
         ("Wonder Woman 1984", ("Wonder Woman 1984", None)),
@@ -124,7 +128,7 @@ def test_what_stands_on_most_lines_is_no_part_of_the_titles(read):
 
 
 def test_headings_are_named_and_rules_are_blank(read):
-    everything = read("# Seen\n\n- Heat\n----\n## Again\n- Ran\n")
+    everything = read("Seen:\n\n- Heat\n----\n## Again\n- Ran\n")
     assert films(everything) == [("Heat", None), ("Ran", None)]
     assert skipped(everything) == ["a heading", "a heading"]
 

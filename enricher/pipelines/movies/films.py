@@ -183,7 +183,7 @@ def _not_a_film(title: str, cells: Sequence[str], columns: Columns) -> str | Non
     if said is None and any(kinds.filled(cells[at]) for at in columns.episodes):
         said = kinds.SERIES
     if said is None:
-        said = kinds.of_title(title) or kinds.of_links(cells)
+        said = kinds.of_title(title) or kinds.of_links(cells) or first_filled(cells, columns.tmdb_ids, kinds.of_id)
     return said or None
 
 

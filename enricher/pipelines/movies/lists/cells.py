@@ -20,7 +20,8 @@ _BARE_IMDB_ID = re.compile(r"(\d{5,8}|0\d{6})(?:\.0)?", re.ASCII)
 _TMDB_ID = re.compile(r"(\d{1,10})(?:\.0)?", re.ASCII)  # spreadsheets make 603.0 of a column that has gaps
 _MAX_TMDB_ID = 2**31 - 1
 _TMDB_LINK = re.compile(
-    r"(?:(?:themoviedb|tmdb)\.org/(?:[a-z]{2}(?:-[a-z]{2})?/)?movie/|letterboxd\.com/tmdb/|tmdb://(?:movie/)?)(\d{1,10})(?!\d)",
+    r"(?:(?:themoviedb|tmdb)\.org/(?:[a-z]{2}(?:-[a-z]{2})?/)?movie/|letterboxd\.com/tmdb/"
+    r"|(?:themoviedb|tmdb)://(?:movie/)?|^(?:tmdb|movie|/movie)[:/-](?:movie[:/-])?)(\d{1,10})(?!\d)",
     re.IGNORECASE,
 )
 _LINK = re.compile(r"\S*://\S+")
@@ -148,8 +149,8 @@ def are_scores(cells: Iterable[str], *, named_id: bool) -> bool:
 
     Scores have fractions, or none is above 100; a column "TMDB" with one number up to 100 is taken for a score.
     """
-    filled = [text for text in (cell.strip(INVISIBLE) for cell in cells) if text]
-    if any(_FRACTION.fullmatch(text) for text in filled):
+    filled = [text for text in (cell[:LONGEST_LINK_CHARS].strip(INVISIBLE) for cell in cells) if text]
+    if any(len(text) < 20 and _FRACTION.fullmatch(text) for text in filled):
         return True
     numbers = [int(match[1]) for match in map(_TMDB_ID.fullmatch, filled) if match]
     most, fewest = (10, 4) if named_id else (100, 1)

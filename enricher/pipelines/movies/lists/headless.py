@@ -15,6 +15,7 @@ from itertools import islice
 from ..delimited import DELIMITERS, Record, Table, split
 
 SAMPLE_LINES = 200
+LONGEST_CELL_CHARS = 300
 _YEAR = re.compile(r"\(?(?:18[7-9]|19\d|20[0-4])\d\)?")
 _IMDB = re.compile(r"\S*\btt\d{5,10}\b\S*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d[\d.,/% ]*")
@@ -54,7 +55,10 @@ def _columns(records: Sequence[Record]) -> tuple[list[str], Record | None] | Non
         return None
     rows = [record for record in rows if len(record.cells) == width]
     named_by = rows[0] if len(rows) > 2 and not _says_anything(rows[0].cells) else None
-    columns = [[record.cells[at].strip() for record in rows[named_by is not None :]] for at in range(width)]
+    columns = [
+        [record.cells[at].strip()[:LONGEST_CELL_CHARS] for record in rows[named_by is not None :]]
+        for at in range(width)
+    ]
     years = [
         at for at in range(width) if _share(columns[at], _YEAR.fullmatch) and 2 * _filled(columns[at]) >= len(rows)
     ]

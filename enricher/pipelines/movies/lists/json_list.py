@@ -38,6 +38,7 @@ _START = re.compile(r'\s*(?:\[\s*(?:[\[{"\]]|\Z)|\{\s*(?:["}]|\Z))')
 _NESTED = {*words.WRAPPERS, *words.SHOW_WRAPPERS, *words.EPISODE_WRAPPERS}
 _TITLES = {*words.TITLES, *words.ENGLISH_TITLES, *words.LOCAL_TITLES, *words.ORIGINAL_TITLES} - {"name", "label"}
 _IDS = {*words.IMDB_IDS, *words.TMDB_IDS}
+_MEDIA_IDS = {"mediaid", "identifier"}
 _OF_FILMS = {*words.YEARS, *words.RELEASES, *words.KINDS, "id"}
 _OF_OTHERS = {"username", "slug", "privacy", "itemcount", "character", "job", "logopath"}
 _IMDB_ID = re.compile(r"tt\d{5,10}")
@@ -120,7 +121,7 @@ def _form(open_again: Opener) -> _Form:
 def _is_film(entry: Mapping[str, str], *, named_only: bool) -> bool:
     """Whether an object is about a film or a series. `named_only`: a name alone is enough."""
     known = {meaning(name)[0] for name, cell in entry.items() if cell}
-    if known & _TITLES or known & _IDS:
+    if known & _TITLES or known & _IDS or (known & _MEDIA_IDS and "source" in known):
         return True
     if "name" in known or "label" in known:
         return not known & _OF_OTHERS and (named_only or bool(known & (_OF_FILMS - {"id"})))

@@ -27,9 +27,11 @@ _UNFILLED = {"", "0", "00", "none", "null", "na", "nan", "false", "no", "s0e0"}
 _SERIES_LINK = re.compile(
     r"https?://(?:[\w-]+\.)*(?:themoviedb|tmdb|trakt|simkl|thetvdb|rottentomatoes|metacritic|justwatch|kinopoisk|filmweb"
     r"|allocine|senscritique|tvtime|serializd|tvmaze|moviepilot)\.\w+/(?:\w\w(?:-\w\w)?/)?"
-    r"(?:tv|tv-shows?|tv-series|shows?|series?|serien|serie|serial|anime|dramas?)[/_]",
+    r"(?:tv|tv-shows?|tv-series|shows?|series?|serien|serie|serial|anime|dramas?)[/_]"
+    r"|(?:com\.plexapp\.agents\.)?(?:the)?tvdb://|plex://(?:show|season|episode)/",
     re.IGNORECASE,
 )
+_SERIES_ID = re.compile(r"/?(?:tv|show)[/:-]\d+\S*", re.IGNORECASE)
 
 # "White Collar: Season 2: Withdrawal" as Netflix writes it, "Friends S1E1" as TMDB and file names do.
 _SEASON_NAMES = (
@@ -38,6 +40,8 @@ _SEASON_NAMES = (
 _EPISODE_TITLE = re.compile(
     rf":\s*(?:{_SEASON_NAMES})\s*\d+\s*(?::|$)"
     r"|:\s*(?:limited series|mini[- ]?series|mini[- ]?serie|mini[- ]?série|miniserien|serie limitada|série limitée)\s*:"
+    r"|:\s*(?:part|teil|partie|parte|volume|series)\s*\d+\s*:\s*\S"
+    r"|^(?!star wars).*:\s*(?:episode|folge|épisode|episodio|aflevering|odcinek|avsnitt)\s*\d+$"
     r"|\bS\d{1,2}\s?E\d{1,3}\b|^:\s*\S",
     re.IGNORECASE,
 )
@@ -64,13 +68,13 @@ def kind_named(value: str) -> str | None:
     for those, reason in (*kinds, (words.SERIES_WORDS, SERIES)):
         if found & those:
             return reason
-    return None
+    return SERIES if words.folded(value) in words.TELEVISION else None
 
 
 def plain_kind(value: str) -> str | None:
     """As `kind_named`, of a column that usually says something else: the cell must be a kind and nothing more."""
     known = words.SERIES_WORDS | words.SEASON_WORDS | words.EPISODE_WORDS | words.ANIME_WORDS | words.GAME_WORDS
-    return kind_named(value) if words.folded(value) in known | words.FILM_WORDS else None
+    return kind_named(value) if words.folded(value) in known | words.TELEVISION | words.FILM_WORDS else None
 
 
 def flag(value: str, *, of_film: bool) -> str | None:
@@ -95,6 +99,11 @@ def of_links(cells: Iterable[str]) -> str | None:
         if "://" in cell and len(cell) < 500 and _SERIES_LINK.match(cell.strip()):
             return SERIES
     return None
+
+
+def of_id(cell: str) -> str | None:
+    """A reason if an id says itself that it is a series', as `tv/1396` does."""
+    return SERIES if _SERIES_ID.fullmatch(cell.strip()) else None
 
 
 def of_title(title: str) -> str | None:

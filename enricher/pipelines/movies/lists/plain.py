@@ -21,10 +21,12 @@ from .cells import INVISIBLE, imdb_id_of, tagged_ids, tidy, tmdb_id_of, year_of
 
 SAMPLE_LINES = 200
 LONG_LINE_CHARS = 150
+LONGEST_LINE_CHARS = 500
+"""No longer line is taken apart: it is no title."""
 HEADER = ["Line", "Title", "Year", "IMDb ID", "TMDB ID"]
 
 _RULE = re.compile(r"[\s\-=_*~#.+|•]+")
-_HEADING = re.compile(r"#{1,6}\s+\S")
+_HEADING = re.compile(r"#{1,6}\s+\S|[^:]+:$")
 _BULLET = re.compile(r"(?:[-*+•–—·▪◦●►▸➤☐☑☒✓✔✗✘]|\[[ xX✓✔]?\])\s+")
 _MARKED_NUMBER = re.compile(
     r"(?:[(\[]\d{1,4}[)\]]|(?:no\.?\s*|nr\.?\s*|#)?\d{1,4}\s*[.):\]]|#\d{1,4})(?:\s+|[-–—]\s*)", re.IGNORECASE
@@ -40,12 +42,16 @@ _RATING_BEHIND = re.compile(rf"(?:[\s\-–—:|,;]+|(?<=\)))[(\[]?(?:{_STARS}|{_
 _RATING_BEFORE = re.compile(rf"^(?:{_STARS}|[(\[]\s*(?:{_SCORE})\s*[)\]])[\s\-–—:|]+(?=\S)")
 _FILE = re.compile(r"\.(?:mkv|mp4|avi|m4v|mov|wmv|iso|ts|webm|nfo|strm)$", re.IGNORECASE)
 _RELEASE_NAME = re.compile(r"([^\s/]+?)[._]\(?((?:19|20)\d\d)\)?(?:[._-]\S*)?")
+_RIP = re.compile(
+    r"(\S.*?)\s\(?((?:19|20)\d\d)\)?\s.*\b(?:\d{3,4}p|blu-?ray|web-?(?:dl|rip)|hdtv|dvd(?:rip)?|x26\d|remux)\b.*",
+    re.IGNORECASE,
+)
+_PATH = re.compile(r"(?:[A-Za-z]:)?[\\/].*[\\/]|\.{1,2}[\\/].*[\\/]|[\\/]|.*[\\/](?=[^\\/]*\.\w{2,4}$)")
 _YEAR = r"(1[89]\d\d|20\d\d)"
 _BRACKETED_YEAR = re.compile(
     rf"(.*?\S)\s*[(\[](?:[^()\[\]]*,\s*|film,?\s*)?{_YEAR}(?:\s*,[^()\[\]]*|\s+(?:tv\s+)?film)?[)\]]\s*(.*)",
     re.IGNORECASE,
 )
-_REST = re.compile(r"[-–—:;,|/\\\[{(].*|\.?")
 _YEAR_IN_FRONT = re.compile(rf"[(\[]{_YEAR}[)\]]\s*[-–—:]?\s*(\S.*)")
 _MARKED_YEAR = re.compile(rf"(.*\S)(?:\s*,\s*|\s+[-–—:|/]\s*|\s*;\s*|\t+){_YEAR}")
 _BARE_YEAR = re.compile(rf"(.*\S)\s+{_YEAR}")
@@ -142,16 +148,21 @@ class _Style:
         """Title, year, IMDb id and TMDB id of a line; "" for what it does not say."""
         if self.tmdb_ids:
             return ["", "", "", line]
+        if len(line) > LONGEST_LINE_CHARS:
+            return [line, "", "", ""]
         text, imdb_id, tmdb_id = _without_ids(self.unnumbered(line))
-        text = _FILE.sub("", text.rstrip("/\\"))
+        text = text.rstrip("/\\")
+        text = _FILE.sub("", _PATH.sub("", text, count=1) if _PATH.match(text) else text)
         title, year = self._title_and_year(_unrated(text))
         return [title, year, imdb_id or "", str(tmdb_id or "")]
 
     def _title_and_year(self, text: str) -> tuple[str, str]:
-        if (match := _BRACKETED_YEAR.fullmatch(text)) and _REST.fullmatch(match[3]):
+        if (match := _BRACKETED_YEAR.fullmatch(text)) and not _BRACKETED_YEAR.fullmatch(f"x {match[3]}"):
             return _unquoted(match[1]), match[2]
         if match := _YEAR_IN_FRONT.fullmatch(text):
             return _unquoted(match[2]), match[1]
+        if match := _RIP.fullmatch(text):
+            return _unquoted(match[1]), match[2]
         if (match := _RELEASE_NAME.fullmatch(text)) and year_of(match[2]):
             return re.sub(r"[._]+", " ", match[1]), match[2]
         if match := _MARKED_YEAR.fullmatch(text) or (_BARE_YEAR.fullmatch(text) if self.year_behind else None):

@@ -46,7 +46,8 @@ TITLES = _words(
 """Names of the column that says what a film is called."""
 
 ENGLISH_TITLES = _words(
-    """english title, title english, title en, english name, english, international title, world title, world-wide title
+    """english title, title english, title en, name en, english name, english, international title
+    world title, world-wide title
     englischer titel, titre anglais, título en inglés, título inglés, titolo inglese, tytuł angielski, английское название
     英文名, 英文片名, 英題, 영어 제목"""
 )
@@ -62,9 +63,11 @@ ORIGINAL_TITLES = _words(
     название оригинал, оригінальна назва, orijinal ad
     orijinal adı, özgün ad, özgün adı, orijinal başlık, 原名, 原标题, 原片名
     原題, 원제, originaltittel, alkuperäinen nimi, alkuperäisnimi, originální název, původní název, pôvodný názov
-    eredeti cím, titlu original, πρωτότυπος τίτλος, оригинално заглавие, originalni naslov, original"""
+    eredeti cím, titlu original, πρωτότυπος τίτλος, оригинално заглавие, originalni naslov"""
 )
-SHOW_TITLES = _words("show title, show name, series title, series name, show, tv show, serie, tv series, serienname")
+SHOW_TITLES = _words(
+    "show title, show name, series title, series name, show, tv show, tv series, serienname, grandparent title"
+)
 """Names of a column that is filled for series only."""
 
 YEARS = _words(
@@ -88,13 +91,19 @@ RELEASES = _words(
 )
 """Names of columns with dates, or years: looked at where no year is given."""
 
-IMDB_IDS = _words("const, tconst, imdb id, imdb, imdb const, imdb number, imdb url, imdb link, imdb title id, id imdb")
-TMDB_IDS = _words("tmdb id, tmdb, tmdb movie id, the movie db id, themoviedb, moviedb id, tmdb url, tmdb link, id tmdb")
+IMDB_IDS = _words(
+    "const, tconst, imdb id, imdb, imdb const, imdb tconst, imdb number, imdb url, imdb link, imdb title id, id imdb"
+)
+TMDB_IDS = _words(
+    "tmdb id, tmdb, tmdb movie id, the movie db id, themoviedb, moviedb, moviedb id, tmdb url, tmdb link, id tmdb"
+)
 ANY_IDS = _words("media id, id, external id, identifier, source id")
 ID_SOURCES = _words("source, provider, id type, id source, database, site")
 
 KINDS = _words(
-    """type, kind, title type, media type, media, item type, content type, entry type, anime type, lot, media kind
+    """type, kind, title kind, work type, program type, video type, object type, medium, supplemental video type
+    movie or tv, movie tv, tv or movie, tv movie, movie or show, movie or series, film or series, film or tv, title type
+    media type, media, item type, content type, entry type, anime type, lot, media kind
     typ, art, medientyp, genre type, type de titre, tipo
     tipo di titolo, tipo de título, rodzaj, тип, тип медиа, tür, türü, 类型
     類型, 種類, タイプ, 종류, 유형, tyyppi, típus, tip, τύπος"""
@@ -112,7 +121,7 @@ SERIES_FLAGS = _words(
 EPISODES = _words(
     """season, season number, season no, season title, episode, episode number, episode no, episode title, episode name
     last ep watched, number of episodes, number of seasons, seasons, episodes, watched episodes, season episode
-    total episodes, watched episodes count, total episodes count, supplemental video type
+    total episodes, watched episodes count, total episodes count
     staffel, folge, episodentitel, saison, épisode, numéro de saison, temporada, episodio, capítulo, stagione, episódio
     seizoen, aflevering, sezon, odcinek, сезон, серия
     эпизод, bölüm, 季, 集, シーズン, エピソード, 시즌, 에피소드, säsong, avsnitt
@@ -152,19 +161,22 @@ SERIES_WORDS = {
     *_words(
         """series, serie, serien, serier, séries, serial, serials
         seriale, seriál, seriály, sorozat, sorozatok, dizi, diziler
-        tv, tvshow, tvshows, show, shows, tvseries, tvserie, tvminiseries, miniseries, miniserie, miniserien, miniséries
+        tvshow, tvshows, tvmini, show, shows, tvseries, tvserie, tvminiseries, miniseries, miniserie, miniserien, miniséries
         fernsehserie, fernsehserien, reeks, sarja, sarjat, сериал, сериалы, серіал, мультсериал, телесериал, σειρά, σειρές
         مسلسل, סדרה, 电视剧, 電視劇, 剧集, 劇集, 连续剧, ドラマ, テレビ
         드라마, 시리즈, webserie, webseries, soap, docuseries"""
     )
 }
+TELEVISION = {
+    *_words("tv, television, fernsehen, テレビ, tele, télé, televisione, televisão, televisión, тв, telewizja")
+}
+"""These name a series only if nothing else stands beside them: there are TV documentaries and plays."""
+
 SEASON_WORDS = {
     *_words("season, seasons, staffel, saison, temporada, stagione, sezon, сезон, シーズン, seizoen, tvseason")
 }
 EPISODE_WORDS = {
-    *_words(
-        "episode, episodes, tvepisode, folge, épisode, episodio, episódio, odcinek, эпизод, серия, エピソード, avsnitt"
-    )
+    *_words("episode, episodes, tvepisode, folge, épisode, episodio, episódio, odcinek, эпизод, серия, エピソード")
 }
 ANIME_WORDS = {*_words("anime, animes, アニメ, аниме, ona, donghua")}
 GAME_WORDS = {*_words("game, games, videogame, videogames, boardgame, boardgames, spiel, videospiel, jeu, juego, игра")}
@@ -172,6 +184,7 @@ OTHER_WORDS = {
     "a book": {*_words("book, books, novel, novels, manga, mangas, comic, comics, buch, livre, libro, książka, книга")},
     "music": {*_words("music, album, albums, song, songs, track, musik, musique, música, artist")},
     "a podcast": {*_words("podcast, podcasts")},
+    "a trailer": {*_words("trailer, teaser, hook, promotional, recap, bonus")},
     "a person": {*_words("person, persons, people, actor, director")},
 }
 NO_WORDS = {"0", "false", "no", "n", "f", "nein", "non", "nie", "нет", "falsch", "faux", "-"}
