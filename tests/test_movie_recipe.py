@@ -365,6 +365,18 @@ def test_a_far_better_known_film_that_goes_by_this_name_in_another_language_leav
     assert kinds == ["search", "details"]
 
 
+def test_a_rival_of_the_year_before_that_was_released_in_this_one_is_looked_at_too():
+    films = [{**JAGTEN, "also_released": [2013]}, {**WORLD.films[777002], "release_date": "2013-03-01"}]
+    assert isinstance(_asked_of(World(films), title="Die Jagd", year=2013)[0], Unsure)
+
+
+def test_a_far_better_known_film_that_differs_in_an_article_only_is_a_rival_as_well():
+    matrix = {**MATRIX, "translations": ["Matrix"]}
+    short = {"id": 5, "title": "Matrix", "release_date": "1999-10-01", "vote_count": 2}
+    assert isinstance(_asked_of(World([matrix, short]), title="Matrix", year=1999)[0], Unsure)
+    assert _asked_of(World([matrix, short]), title="The Matrix", year=1999)[0].record["tmdb_id"] == 603
+
+
 def test_a_rival_that_its_other_names_do_not_explain_takes_nothing_away():
     films = [{**JAGTEN, "translations": ["Die Jagd nach dem Glück"]}, WORLD.films[777002]]
     assert _asked_of(World(films), title="Die Jagd", year=2012)[0].record["tmdb_id"] == 777002

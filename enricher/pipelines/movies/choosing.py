@@ -79,13 +79,15 @@ def _as_near(one: Scored, best: Scored) -> bool:
 
 
 def outvoting(held: Sequence[Scored]) -> Scored | None:
-    """Of several films that hold the name, the one that is so much better known that it is meant: by `OUTVOTES` in the
-    very year, by `FAMOUS` where a year is unknown.
+    """The film that holds the name; of several, the one that is so much better known that it is meant: by `OUTVOTES` in
+    the very year, by `FAMOUS` where a year is unknown.
 
     None where there is none such, and where its name is a translation only: the list may mean the other one.
     """
     best, *others = sorted(held, key=lambda one: -one.film.votes)
-    votes, most = best.film.votes, max((one.film.votes for one in others), default=0)
+    if not others:
+        return best
+    votes, most = best.film.votes, max(one.film.votes for one in others)
     if not best.own_name:
         return None
     if best.gap == 0:
@@ -95,14 +97,16 @@ def outvoting(held: Sequence[Scored]) -> Scored | None:
 
 
 def rival(wish: Wanted, ranked: Iterable[Scored], chosen: Scored) -> Scored | None:
-    """The result that must be checked before `chosen` is believed: as near in time, far better known, and found by a
-    name that the answer does not show, or one that differs in small words only. None where there is none.
+    """The result that must be checked before `chosen` is believed; None where there is none.
+
+    It is near in time (released in the year of `chosen`, somewhere), far better known, and was found by a name that the
+    answer does not show, or by one that differs in small words only.
     """
     least = RIVAL_OUTVOTES * max(chosen.film.votes, RIVAL_OUTVOTES)
     near = [
         one
         for one in ranked
-        if one.gap == chosen.gap
+        if one.gap in (chosen.gap, None if chosen.gap is None else 1)
         and not one.same_name
         and one.film.votes >= least
         and (one.strength >= ONLY_SMALL_WORDS or not _explained(wish, one))

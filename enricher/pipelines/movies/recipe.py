@@ -230,23 +230,16 @@ class _Inquiry:
             except StopIteration:
                 break
         # With a year there is nothing more to be had; without one, unread pages may still hold the same name.
-        chosen = self._choose(wish, everywhere=everywhere, complete=everywhere or wish.year is not None)
         ranked = rank(wish, self.films.values())
+        held = holders(wish, ranked, everywhere=everywhere or wish.year is not None)
+        chosen = outvoting(held) if held else believable(ranked, everywhere=everywhere)
         if chosen is None or overshadowed(ranked, chosen):
             return None
         rivalling = rival(wish, ranked, chosen)
         if rivalling is None or rivalling.film.id in self.details or len(self.details) >= MOST_DETAILS:
             return chosen
         yield from self._check(rivalling.film)
-        tied = score(wish, self.films[rivalling.film.id])
-        return None if tied.strength >= ONLY_SMALL_WORDS else chosen
-
-    def _choose(self, wish: Wanted, *, everywhere: bool, complete: bool) -> Scored | None:
-        ranked = rank(wish, self.films.values())
-        held = holders(wish, ranked, everywhere=complete)
-        if not held:
-            return believable(ranked, everywhere=everywhere)
-        return held[0] if len(held) == 1 else outvoting(held)
+        return None if score(wish, self.films[rivalling.film.id]).strength >= ONLY_SMALL_WORDS else chosen
 
     def _settle(self, wish: Wanted, *, everywhere: bool, whole: bool) -> Generator[Request, Answer, list[Scored]]:
         """The films that hold the name, after checks of those that may: one, several (a tie) or none so far."""
