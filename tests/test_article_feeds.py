@@ -527,6 +527,13 @@ def test_a_text_that_is_no_markup_keeps_its_brackets():
         assert entry.text == text.strip()
 
 
+def test_a_whole_page_within_a_feed_is_its_body():
+    data = '<script type="application/ld+json">{"name": "Data"}</script>'
+    page = f"<html><head><title>Title</title></head><body>{data}<p>{WORDS}</p></body></html>"
+    (entry,) = parse_feed(json_item(content_html=page).encode(), "").entries
+    assert entry.text == WORDS.strip()
+
+
 @pytest.mark.parametrize("text", ["", "Read on.", "<b>" * 100_000, "&nbsp;" * 100, "word " * 24, "<!-- word -->" * 30])
 def test_what_is_too_little_for_an_article_is_no_text(text):
     (entry,) = parse_feed(json_item(content_html=text).encode(), "").entries

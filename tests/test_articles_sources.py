@@ -12,6 +12,8 @@ from cli_world import Ended, Running, until
 from servers import Server, reply
 
 from enricher.cli import run
+from enricher.model import ExportRow
+from enricher.pipelines.articles.reported import Reported
 
 PROSE = " ".join(
     f"The {word} is where people of the town meet in the evening." for word in ("market", "bridge", "park")
@@ -172,6 +174,26 @@ def test_a_report_of_what_is_new_leaves_out_what_an_earlier_one_told(articles):
     assert "There is no new article. 4 articles that an earlier report" in Path("none.html").read_text(encoding="utf-8")
     articles(notes, "--report", "all.md")
     assert told("all.md") == (["1", "2", "3", "4"], "All 4 articles were analysed.")
+
+
+def row(status, key="a", line=1):
+    return ExportRow("notes.xml", line, {"title": "Note"}, status, key=key)
+
+
+def test_what_waits_is_told_each_time_and_counts_as_told_never():
+    for status in ("pending", "deferred"):
+        reported = Reported([])
+        list(reported.noting([row(status)]))
+        assert (reported.changes, Reported([("a", status)]).is_new(row(status))) == ([], True)
+
+
+def test_what_is_no_article_is_told_once_too():
+    reported = Reported([])
+    list(reported.noting([row("failed", None)]))
+    again = Reported(reported.changes)
+    assert not again.is_new(row("failed", None, line=2))  # the line may be another the next time
+    list(again.noting([row("failed", None)]))
+    assert again.changes == []
 
 
 def test_a_report_that_could_not_be_written_told_nothing(articles):
