@@ -75,6 +75,11 @@ def test_a_page_that_refers_to_another_at_once_is_followed(content):
     assert at_page().send(page("<p>", refresh=content.replace("&quot;", '"'))).path == "https://news.example/b"
 
 
+def test_a_shortener_s_stub_is_followed_from_its_noscript():
+    stub = f"<noscript>{META.format('0;url=/b')}</noscript><script>location.replace('/b')</script>"
+    assert at_page().send(page(stub)).path == "https://news.example/b"
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -85,7 +90,7 @@ def test_a_page_that_refers_to_another_at_once_is_followed(content):
         META.format("soon;url=/b"),
         f"<!-- {META.format('0;url=/b')} -->",
         f"<script>'{META.format('0;url=/b')}'</script>",
-        f"<noscript>{META.format('0;url=/b')}</noscript>",
+        f"<noscript>{META.format('0;url=/b')}</noscript>{'<p>A page of some length.</p>' * 200}",
         f"<rss><![CDATA[{META.format('0;url=/b')}]]></rss>",
         f"{{{META.format('0;url=/b')}}}",
         '<meta name="refresh" content="0;url=/b">',

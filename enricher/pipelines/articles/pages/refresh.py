@@ -4,8 +4,8 @@ https://html.spec.whatwg.org/multipage/semantics.html#attr-meta-http-equiv-refre
 
 Rule 1: only a refresh that comes at once (`MOST_S`) stands for a redirect. A page that reloads itself every few minutes
 is a page.
-Rule 2: tags in comments, scripts, styles, templates and `<noscript>` are none: most in `<noscript>` lead readers without
-scripts to a page that tells them to switch scripts on.
+Rule 2: tags in comments, scripts, styles and templates are none. Those in `<noscript>` count in a page of `STUB_BYTES` at
+most, as shorteners send: in a larger one, most lead to a page that tells readers to switch scripts on.
 Rule 3: only the page's head is looked at, in linear time.
 """
 
@@ -18,12 +18,16 @@ from ..addresses import linked
 from ..feeds import root_of
 
 MOST_S = 10
+STUB_BYTES = 4096
 _HEAD_BYTES = 512 * 1024
 _NO_PAGE = frozenset(("rss", "rdf", "feed", "opml"))  # a feed may hold whole pages
 
-_META = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|template|noscript|title|textarea)\b.*?(?:</\1\b|\Z)|(<meta\b[^<>]{0,9000}>)",
-    re.DOTALL | re.IGNORECASE,
+_META, _META_IN_STUB = (
+    re.compile(
+        rf"<!--.*?(?:-->|\Z)|<(script|style|template|title|textarea{also})\b.*?(?:</\1\b|\Z)|(<meta\b[^<>]{{0,9000}}>)",
+        re.DOTALL | re.IGNORECASE,
+    )
+    for also in ("|noscript", "")
 )
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _REFRESH = re.compile(
@@ -53,7 +57,8 @@ def _contents(body: bytes) -> list[str]:
     if b"refresh" not in head.lower() or body.lstrip()[:1] != b"<" or root_of(body) in _NO_PAGE:
         return []
     contents = []
-    for tag in _META.finditer(head.decode("utf-8", "replace")):
+    tags = _META_IN_STUB if len(body) <= STUB_BYTES else _META
+    for tag in tags.finditer(head.decode("utf-8", "replace")):
         attributes: dict[str, str] = {}
         for each in _ATTRIBUTE.finditer(tag[2] or ""):
             attributes.setdefault(each[1].lower(), html.unescape(each[2] or each[3] or each[4] or ""))
