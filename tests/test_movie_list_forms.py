@@ -73,6 +73,7 @@ def skipped(everything):
         ("Heat (1995): 9/10", ("Heat", 1995)),
         ("★★★★ Heat (1995)", ("Heat", 1995)),
         ("Heat 87%", ("Heat", None)),
+        ("Heat - 4 stars", ("Heat", None)),
         ("“Heat” (1995)", ("Heat", 1995)),
         ("**Heat**", ("Heat", None)),
         ("[Heat (1995)](https://letterboxd.com/film/heat-1995/)", ("Heat", 1995)),
@@ -266,8 +267,8 @@ def test_json_lines_and_other_encodings_are_read_and_cells_are_as_our_tables_hav
     [
         ('[{"title": "Heat"}, {"tit', "this JSON is broken or cut short"),
         ('{"title": "Heat"}}', "this JSON is broken or cut short"),
-        ("[" * 100_000, "this JSON is broken or cut short"),
-        ('[{"a": ' + "[" * 100_000, "this JSON is broken or cut short"),
+        ('{"a":' * 20_000 + "1" + "}" * 20_000, "this JSON is broken or cut short"),
+        ('[{"title": "Heat", "a": ' + "[" * 20_000 + "]" * 20_000 + "}]", "this JSON is broken or cut short"),
         ("[]", "holds no list of films"),
         ('{"users": [{"username": "x", "name": "y"}]}', "holds no list of films"),
         (json.dumps([{"title": "x", f"k{n}": n} for n in range(2000)]), "more than 1,000 names"),
@@ -386,13 +387,16 @@ def test_trakts_export_becomes_one_row_a_film(export):
             "lists/lists.json": '[{"name": "Again", "privacy": "private", "ids": {"slug": "again"}}]',
             "watched/watched-movies.json": json.dumps(watched),
             "watched/watched-history-1.json": json.dumps(history),
-            "watched/watched-history-2.json": json.dumps([{"watched_at": "2020", "type": "movie", "movie": MOVIE}]),
+            "watched/watched-history-2.json": json.dumps(
+                [{"watched_at": "2020", "action": "watch", "type": "movie", "movie": MOVIE}]
+            ),
             "ratings/ratings-movies.json": json.dumps([{"rating": 9, "movie": MOVIE}]),
         }
     )
     assert films(everything, "title", "tmdb_id") == [("Heat", 949), ("Ran", 11645), ("Lost", None)]
     heat = everything[0]
     assert (heat.cells["plays"], heat.cells["rating"], heat.cells["watched_at"]) == ("2", "9", "2024")
+    assert heat.cells["action"] == ""  # said of another viewing
     assert heat.cells["Files"].split("; ") == [
         "watched/watched-movies.json",
         "ratings/ratings-movies.json",

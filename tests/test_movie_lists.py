@@ -83,6 +83,7 @@ def test_a_row_of_a_series_or_a_game_is_no_film_whatever_the_column_is_called(re
         ("Staffel", "1", False),
         ("LastEpWatched", "s1e5", False),
         ("Show Title", "Lost", False),
+        ("first_air_date", "2004-09-22", False),
         ("type,season", "movie,1", True),
         ("category", "TV Shows", False),
         ("category", "Drama series of the year", True),
@@ -209,6 +210,7 @@ def test_of_several_titles_the_first_filled_is_taken_and_the_others_are_kept(rea
         ("Брат", "Брат", None),
         ("Heat", None, None),
     ]
+    assert fields(read("English Title,Title,Year\n-,N/A,\nHeat,\\N,1995\n")[-1:], "title") == [("Heat",)]
     own = read("Name,Year,status,tmdb_id,title,year\nHeat,1995,enriched,949,Heat,1995\nRan,1985,unsure,,,\n")
     assert fields(own, "title", "year", "tmdb_id") == [("Heat", 1995, 949), ("Ran", 1985, None)]
 

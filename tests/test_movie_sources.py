@@ -770,7 +770,7 @@ PIECES = st.sampled_from(
     b'" "" , ; | \t \n \r \r\n \0 \xff\xfe \xef\xbb\xbf \xe9 \x1a Name,Year\n title 1999 Heat (2001) PK\x03\x04'.split(
         b" "
     )
-    + "– ======= <<<<<<< Position,Name".encode().split()
+    + '– ======= <<<<<<< Position,Name [ { } ] : "title" | --- 1. ★★ S1E2 tt0133093 {tmdb-603} imdb://tt1 #'.encode().split()
 )
 
 

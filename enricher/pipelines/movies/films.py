@@ -39,6 +39,8 @@ SAMPLE_RECORDS = 100
 """Records that are read ahead to tell ids from scores."""
 MOST_ALIASES = 10
 
+_NO_TITLES = {"-", "–", "—", "n/a", "#n/a", "\\n"}  # what people and databases write into an empty cell
+
 
 # ── one list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,7 +129,7 @@ def unique_names(header: Sequence[str]) -> list[str]:
 
 def _item(cells: Sequence[str], columns: Columns) -> Item | str:
     """The film that a record is about, or why it is about none."""
-    title = first_filled(cells, columns.titles, tidy) or ""
+    title = first_filled(cells, columns.titles, _title) or ""
     title, imdb_id, tmdb_id = _ids(title, cells, columns)
     if not (title or imdb_id or tmdb_id):
         return "no title"
@@ -143,7 +145,7 @@ def _item(cells: Sequence[str], columns: Columns) -> Item | str:
         "year": year,
         "imdb_id": imdb_id,
         "tmdb_id": tmdb_id,
-        "original_title": first_filled(cells, columns.originals, tidy),
+        "original_title": first_filled(cells, columns.originals, _title),
     }
     if reason := _not_a_film(title, cells, columns):
         # TMDB counts series apart: the same number is another film.
@@ -151,6 +153,12 @@ def _item(cells: Sequence[str], columns: Columns) -> Item | str:
     if aliases := _aliases(title, cells, columns):
         fields["other_titles"] = aliases
     return Item(_key("film", fields), fields)
+
+
+def _title(cell: str) -> str:
+    """The title in a cell, "" if there is none."""
+    title = tidy(cell)
+    return "" if title.casefold() in _NO_TITLES else title
 
 
 def _ids(title: str, cells: Sequence[str], columns: Columns) -> tuple[str, str | None, int | None]:

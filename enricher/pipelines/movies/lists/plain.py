@@ -29,7 +29,8 @@ _RULE = re.compile(r"[\s\-=_*~#.+|•]+")
 _HEADING = re.compile(r"#{1,6}\s+\S|[^:]+:$")
 _BULLET = re.compile(r"(?:[-*+•–—·▪◦●►▸➤☐☑☒✓✔✗✘]|\[[ xX✓✔]?\])\s+")
 _MARKED_NUMBER = re.compile(
-    r"(?:[(\[]\d{1,4}[)\]]|(?:no\.?\s*|nr\.?\s*|#)?\d{1,4}\s*[.):\]]|#\d{1,4})(?:\s+|[-–—]\s*)", re.IGNORECASE
+    r"(?:[(\[]\d{1,4}[)\]]|(?:no\.?\s*|nr\.?\s*|#)?\d{1,4}\s*[.):\]、．]|#\d{1,4})(?:\s+|[-–—]\s*|(?<=、))",
+    re.IGNORECASE,
 )
 _BARE_NUMBER = re.compile(r"(\d{1,4})(?:\s*[-–—]\s+|\s+)")
 _MARKDOWN_LINK = re.compile(r"\[([^\]]+)\]\((\S+?)\)")
@@ -37,7 +38,7 @@ _LINK = re.compile(r"<?\b\w+://\S+")
 _WORD_ID = re.compile(r"\b(tmdb|imdb)(?:id)?\s*[:=/-]\s*((?:tt)?\d+)\b", re.IGNORECASE)
 _BARE_IMDB = re.compile(r"[(\[{]?\btt\d{6,10}\b[)\]}]?", re.IGNORECASE)
 _STARS = r"[★☆⭐✩✭✮\ufe0f½]*[★☆⭐✩✭✮][★☆⭐✩✭✮\ufe0f½\s]*"
-_SCORE = r"\d{1,2}(?:[.,]\d{1,2})?\s*/\s*(?:5|10|20|100)\b\s*(?:stars?)?|\d{1,3}\s*%|\*{1,5}½?"
+_SCORE = r"\d{1,2}(?:[.,]\d{1,2})?\s*/\s*(?:5|10|20|100)\b\s*(?:stars?)?|\d{1,3}\s*%|\d(?:[.,]5)?\s*stars?|\*{1,5}½?"
 _RATING_BEHIND = re.compile(rf"(?:[\s\-–—:|,;]+|(?<=\)))[(\[]?(?:{_STARS}|{_SCORE})[)\]]?\s*$")
 _RATING_BEFORE = re.compile(rf"^(?:{_STARS}|[(\[]\s*(?:{_SCORE})\s*[)\]])[\s\-–—:|]+(?=\S)")
 _FILE = re.compile(r"\.(?:mkv|mp4|avi|m4v|mov|wmv|iso|ts|webm|nfo|strm)$", re.IGNORECASE)

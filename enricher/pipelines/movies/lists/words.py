@@ -121,7 +121,7 @@ SERIES_FLAGS = _words(
 EPISODES = _words(
     """season, season number, season no, season title, episode, episode number, episode no, episode title, episode name
     last ep watched, number of episodes, number of seasons, seasons, episodes, watched episodes, season episode
-    total episodes, watched episodes count, total episodes count
+    total episodes, watched episodes count, total episodes count, first air date, first aired, last air date, last aired
     staffel, folge, episodentitel, saison, épisode, numéro de saison, temporada, episodio, capítulo, stagione, episódio
     seizoen, aflevering, sezon, odcinek, сезон, серия
     эпизод, bölüm, 季, 集, シーズン, エピソード, 시즌, 에피소드, säsong, avsnitt
