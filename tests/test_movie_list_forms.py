@@ -128,6 +128,15 @@ def test_what_stands_on_most_lines_is_no_part_of_the_titles(read):
     assert films(read("949\n11645\n603\n"), "tmdb_id") == [(949,), (11645,), (603,)]
 
 
+def test_lines_with_more_than_a_title_are_text_also_below_a_column_name(read):
+    everything = read("Film\n1. Heat (1995) ★★★★\n2. 12 Angry Men\n")
+    assert films(everything) == [("Heat", 1995), ("12 Angry Men", None)]
+    assert (everything[0].cells["Film"], everything[0].line) == ("1. Heat (1995) ★★★★", 2)
+    (row,) = read("Title\nHeat (1995)\n")
+    assert (row.cells, films([row])) == ({"Title": "Heat (1995)"}, [("Heat", 1995)])
+    assert films(read("# Films\n\n1、Heat\n2、Ran\n")) == [("Heat", None), ("Ran", None)]
+
+
 def test_headings_are_named_and_rules_are_blank(read):
     everything = read("Seen:\n\n- Heat\n----\n## Again\n- Ran\n")
     assert films(everything) == [("Heat", None), ("Ran", None)]

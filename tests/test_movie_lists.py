@@ -216,6 +216,15 @@ def test_of_several_titles_the_first_filled_is_taken_and_the_others_are_kept(rea
 
 
 @pytest.mark.parametrize(
+    "header",
+    ["Title (English),Title (Original)", "Titel_Deutsch,Titel_Original", "title-en,title-orig", "Titre VF,Titre VO"],
+)
+def test_titles_whose_columns_name_a_language_are_read(read, header):
+    rows = read(f"No,{header},Year\n1,The Mirror,Зеркало,1975\n2,,Брат,1997\n")
+    assert fields(rows, "title", "original_title") == [("The Mirror", "Зеркало"), ("Брат", "Брат")]
+
+
+@pytest.mark.parametrize(
     ("cell", "title"),
     [
         ("Fast &amp; Furious", "Fast & Furious"),

@@ -64,8 +64,11 @@ def find_header(records: Sequence[Record]) -> tuple[int, int] | None:
 
 
 def _is_data(cells: Sequence[str]) -> bool:
-    """Whether a line holds a year, another number, an IMDb id or a tag: no line of column names does."""
-    return any(cell.isdecimal() or cell[:1] == "<" or _IMDB_ID.fullmatch(cell) for cell in map(str.strip, cells))
+    """Whether a line holds a number, an IMDb id or a tag, or is a heading: no line of column names does."""
+    return any(
+        cell.isdecimal() or cell.startswith(("<", "# ", "## ")) or _IMDB_ID.fullmatch(cell)
+        for cell in map(str.strip, cells)
+    )
 
 
 def _is_list_info(record: Record) -> bool:

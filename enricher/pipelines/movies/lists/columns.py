@@ -8,6 +8,7 @@ Rule 3: a column named for a service's ids that holds its scores has no ids.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,6 +43,8 @@ _PREFIXES = (
     "external",
 )
 _TMDB_SHAPE = {"posterpath", "voteaverage", "originallanguage"}  # together they are the marks of TMDB's own answers
+
+_WORDS = re.compile(r"[^\W_]+")
 
 Part = Literal["film", "show", "episode"]
 T = TypeVar("T")
@@ -92,7 +95,23 @@ def meaning(name: str) -> tuple[str, Part]:
         if prefix is None:
             break
         plain = plain.removeprefix(prefix)
-    return plain, part
+    return plain if plain in _KNOWN else _title_in_a_language(name) or plain, part
+
+
+def _title_in_a_language(name: str) -> str | None:
+    """What "Title (German)" or "Titel_Original" comes to, None if a name is none of these."""
+    found = [words.folded(word) for word in _WORDS.findall(name)]
+    titles = [word for word in found if word in words.TITLES]
+    if len(titles) != 1 or len(found) > 3:
+        return None
+    rest = {word for word in found if word not in titles}
+    if rest and rest <= words.ORIGINAL_MARKS:
+        return words.ORIGINAL_TITLES[0]
+    if rest and rest <= words.LANGUAGES:
+        return (
+            words.ENGLISH_TITLES[0] if rest & {"en", "english", "englisch", "anglais", "us"} else words.LOCAL_TITLES[0]
+        )
+    return None
 
 
 def known_names(cells: Sequence[str]) -> int:

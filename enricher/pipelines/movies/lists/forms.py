@@ -12,7 +12,7 @@ from ..text import NotAList, open_characters, text_lines
 from .headless import headless_table
 from .json_list import is_json, json_table
 from .markdown import markdown_table
-from .plain import plain_table
+from .plain import adorned_table, plain_table
 
 
 def table_of(
@@ -43,7 +43,7 @@ def _text_table(lines: Iterator[str]) -> Table:
     if (table := markdown_table(head, all_lines())) is not None:
         return table
     try:
-        return open_table(all_lines(), find_header)
+        table = open_table(all_lines(), find_header)
     except NotAList:
         if not any(map(str.strip, head)):
             raise
@@ -51,3 +51,8 @@ def _text_table(lines: Iterator[str]) -> Table:
             if (table := read(head, all_lines())) is not None:
                 return table
         raise
+    if len(table.header) == 1 and not table.preamble:
+        named_by = next(at for at, line in enumerate(head) if line.strip())
+        below = [*["\n"] * (named_by + 1), *head[named_by + 1 :]]  # blank, so that lines keep their numbers
+        return adorned_table(table.header[0], below, chain(below, lines)) or table
+    return table

@@ -82,6 +82,22 @@ def plain_table(head: Sequence[str], lines: Iterator[str]) -> Table | None:
     return Table(HEADER, [], _records(lines, style), headings=True)
 
 
+def adorned_table(name: str, head: Sequence[str], lines: Iterator[str]) -> Table | None:
+    """As `plain_table`, of the lines below the only column's `name`; None unless most are more than a title and a year."""
+    sample = [line.strip(INVISIBLE) for line in head[:SAMPLE_LINES] if line.strip(INVISIBLE)]
+    style = _Style.of(sample)
+    if sum(_is_adorned(line, style) for line in sample) <= len(sample) // 2:
+        return None
+    own = "Line" if name.casefold() == "title" else name
+    table = plain_table(head, lines)
+    return table and Table([own, *HEADER[1:]], table.preamble, table.records, headings=True)
+
+
+def _is_adorned(line: str, style: _Style) -> bool:
+    title, year, imdb_id, tmdb_id = style.read(line)
+    return bool(imdb_id or tmdb_id) or line not in (title, f"{title} ({year})", f'"{title}"', f"{title} [{year}]")
+
+
 def _is_prose(lines: Sequence[str]) -> bool:
     if any(ord(letter) < 32 and letter != "\t" for line in lines for letter in line):
         return True

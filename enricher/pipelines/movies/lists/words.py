@@ -65,6 +65,21 @@ ORIGINAL_TITLES = _words(
     原題, 원제, originaltittel, alkuperäinen nimi, alkuperäisnimi, originální název, původní název, pôvodný názov
     eredeti cím, titlu original, πρωτότυπος τίτλος, оригинално заглавие, originalni naslov"""
 )
+ORIGINAL_MARKS = {
+    *_words("original, orig, originale, originalny, oryginalny, оригинал, 原, 原文, vo, ov, оригинальное")
+}
+LANGUAGES = {
+    *_words(
+        """en, de, fr, es, it, pt, nl, pl, ru, uk, tr, zh, ja, ko, sv, da, fi, cs, sk, hu, ro, el, he, ar, us, gb, vf
+        english, german, french, spanish, italian, portuguese, dutch, polish, russian, ukrainian, turkish, chinese, japanese
+        korean, swedish, norwegian, danish, finnish, czech, slovak, hungarian, romanian, greek, hebrew, arabic, romaji
+        englisch, deutsch, deutscher, anglais, français, française, inglés, español, inglese, italiano, inglês, português
+        engels, nederlands, angielski, polski, английский, русский, türkçe, ingilizce, local, lokal, international
+        alternative, alternativ, english us, english uk, pinyin, latin, translated, localized"""
+    )
+}
+"""Words that tell, beside one for a title, in which language it is."""
+
 SHOW_TITLES = _words(
     "show title, show name, series title, series name, show, tv show, tv series, serienname, grandparent title"
 )
