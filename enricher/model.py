@@ -211,6 +211,8 @@ class Service:
     `reach` guards where its requests may lead; None: the address is its operator's own word.
     `token_windows` bound the tokens that requests reserve (`Request.tokens`); `hints(response)` reads both kinds of windows
     from an answer's headers, `usage(response)` what it really took, None where it does not tell.
+    `pages_pass`: an HTML page in the place of JSON is a proxy's, so it is asked for again. Without it a page is refused at
+    once, because the address may be none of an API's.
     `attempts` is how many a request has, where it is not as many as everywhere. `batch` hands work in by the hundred.
     """
 
@@ -234,6 +236,7 @@ class Service:
     usage: Callable[[Response], Usage | None] | None = None
     attempts: int | None = None
     batch: BatchApi | None = None
+    pages_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +246,7 @@ class Request:
     `path` begins with "/". Values of `params` are text, numbers or dates; a list repeats its parameter, and None leaves it
     out. Anything else fails the request before it leaves, with the name of what can't be sent (sendable.py).
     `expects` "json" has the body parsed, in the charset that it is declared in: one that is cut or garbled is asked for
-    again, an empty one and a page are refused. "bytes" leaves it alone.
+    again, an empty one and a page are refused (a page not where `Service.pages_pass`). "bytes" leaves it alone.
     `max_bytes` bounds the decoded body, where it is not as much as the service allows.
     `known_as` is what the answer is remembered by, where it is not by what was sent.
     `tokens` are reserved of the service's token windows, `spacing_s` lies between two requests to one host at least.

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from core_world import FILMS, answered, body_of, get
@@ -128,6 +129,11 @@ def test_json_is_read_in_the_charset_that_it_is_declared_in_and_is_utf_8_from_th
     response = in_utf_8(answered(200, body=body, content_type=kind))
     assert judge(get("/movie/1"), response) == (Accept(), {"t": data})
     assert parse_json(response.body) == {"t": data}
+
+
+def test_a_page_of_a_service_that_surely_answers_json_is_a_proxys_and_passes():
+    page = answered(200, body=b"<html>busy</html>")
+    assert judge(get("/x", service=replace(FILMS, pages_pass=True)), page)[0] == Retry("HTML or XML, not JSON")
 
 
 def test_an_answer_to_head_has_no_body_to_be_json():

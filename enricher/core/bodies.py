@@ -1,7 +1,8 @@
 """What the body of an answer is where JSON is expected: JSON, nothing at all, or something else.
 
-A body is judged by what it is, not by what its header says it is. A page or an empty body in the place of JSON stays
-one however often it is asked for, so it is refused at once; JSON that is cut or garbled may be whole the next time.
+A body is judged by what it is, not by what its header says it is. An empty body in the place of JSON, or a page, stays
+one however often it is asked for, so it is refused at once; but a page of a service that surely answers JSON
+(`Service.pages_pass`) is a proxy's, and passes. JSON that is cut or garbled may be whole the next time.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ class Unparsed(Enum):
 
     NOT_JSON = auto()
 
+
+_PAGE = "HTML or XML, not JSON"
 
 NOT_JSON: Final = Unparsed.NOT_JSON
 
@@ -85,11 +88,11 @@ def has_no_body(request: Request, response: Response) -> bool:
     return not response.body and (response.status in EMPTIED or request.method == "HEAD")
 
 
-def instead_of_json(body: bytes) -> Verdict:
+def instead_of_json(body: bytes, *, pages_pass: bool) -> Verdict:
     """The verdict on the body of a success that is no JSON."""
     start = body[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         return Refuse("an empty body, not JSON")
     if start.startswith(b"<"):
-        return Refuse("HTML or XML, not JSON")
+        return Retry(_PAGE) if pages_pass else Refuse(_PAGE)
     return Retry("not JSON")

@@ -52,7 +52,7 @@ def judge(request: Request, response: Response) -> tuple[Verdict, Any]:
     if data is NOT_JSON:
         data = None
         if 200 <= status < 300 and not has_no_body(request, response):
-            unread = instead_of_json(response.body)
+            unread = instead_of_json(response.body, pages_pass=request.service.pages_pass)
     classify = request.service.classify
     if classify is not None and unread is None:
         verdict = classify(request, response, data)

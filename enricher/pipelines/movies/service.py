@@ -126,6 +126,7 @@ TMDB = Service(
     place_key=place_key,
     headers={"Accept": "application/json"},
     classify=classify,
+    pages_pass=True,
     lifetimes=LIFETIMES,
     max_connections=MOST_CONNECTIONS,
 )
