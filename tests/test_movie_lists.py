@@ -157,6 +157,7 @@ def test_a_series_and_a_film_of_one_name_are_two_items(read):
         ("media_id,source", "tt0113277,imdb", "tt0113277", None),
         ("media_id,source", "949,mal", None, None),
         ("source,identifier", "TMDB,949", None, 949),
+        ("id,source,identifier", "7,TMDB,949", None, 949),
         ("id", "tt0113277", "tt0113277", None),
         ("id", "949", None, None),
         ("whatever", "https://www.imdb.com/title/tt0113277/?ref_=x", "tt0113277", None),

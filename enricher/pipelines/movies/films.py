@@ -168,14 +168,14 @@ def _ids(title: str, cells: Sequence[str], columns: Columns) -> tuple[str, str |
     """The title without ids in it, the IMDb id and the TMDB id: of the columns for ids first, then wherever they stand."""
     imdb_id = first_filled(cells, columns.imdb_ids, imdb_id_of)
     tmdb_id = first_filled(cells, columns.tmdb_ids, tmdb_id_of)
-    if columns.media_ids and not tmdb_id:
+    if columns.any_ids and not tmdb_id:
         service = first_filled(cells, columns.id_sources, folded) or ""
         if service in {"tmdb", "themoviedb", "themoviedborg"}:
-            tmdb_id = first_filled(cells, columns.media_ids, tmdb_id_of)
+            tmdb_id = first_filled(cells, columns.any_ids, tmdb_id_of)
         elif service in {"imdb", "imdbcom"}:
-            imdb_id = imdb_id or first_filled(cells, columns.media_ids, imdb_id_of)
+            imdb_id = imdb_id or first_filled(cells, columns.any_ids, imdb_id_of)
     if not imdb_id:
-        imdb_id = first_filled(cells, columns.bare_ids, lambda cell: imdb_id_of(cell, bare=False))
+        imdb_id = first_filled(cells, columns.any_ids, lambda cell: imdb_id_of(cell, bare=False))
     title, tagged_imdb, tagged_tmdb = tagged_ids(title)
     linked_imdb, linked_tmdb = (None, None) if imdb_id and tmdb_id else linked_ids(cells)
     if _IMDB_ID.fullmatch(title):

@@ -14,7 +14,7 @@ import codecs
 import io
 from collections.abc import Callable, Iterator
 
-from .lists.encodings import guessed_encoding
+from .lists.encodings import LENIENT, guessed_encoding
 
 HEAD_BYTES = 64 * 1024
 START_BYTES = 4096
@@ -45,25 +45,10 @@ _BINARIES = (
     (b"\x7fELF", "a program"),
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\0\t\n\r\x1a"))  # NUL is counted apart; 1A ends old DOS texts
-_LENIENT = "enricher-cp1252"
 
 
 class NotAList(Exception):
     """A file, or a member of an archive, can't be read as a list. `str()` is the reason, without the name."""
-
-
-def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
-    """Read the bytes that a decoder stumbled over as cp1252, or as Latin-1 where cp1252 has a hole."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    wrong = error.object[error.start : error.end]
-    try:
-        return wrong.decode("cp1252"), error.end
-    except UnicodeDecodeError:
-        return wrong.decode("latin-1"), error.end
-
-
-codecs.register_error(_LENIENT, _as_cp1252)
 
 
 def _ignore(_encoding: str) -> None:
@@ -95,7 +80,7 @@ def open_characters(
     elif guess:
         on_guess(found)
     buffered.read(len(mark))
-    errors = _LENIENT if found in {"utf-8", "cp1252"} else "replace"
+    errors = LENIENT if found in {"utf-8", "cp1252"} else "replace"
     start = head[len(mark) : START_BYTES].decode(found, "ignore")
     return io.TextIOWrapper(buffered, encoding=found, errors=errors, newline=""), start
 

@@ -54,8 +54,8 @@ T = TypeVar("T")
 class Columns:
     """Where a list says what: positions of its columns, in the order in which they are asked.
 
-    `aliases` are columns with other names of the film. `bare_ids` hold ids of a kind that no name tells. `media_ids` hold
-    ids of the service that one of `id_sources` names. `episodes` are filled for series only.
+    `aliases` are columns with other names of the film. `any_ids` hold ids of the service that one of `id_sources` names,
+    or ids that tell by themselves whose they are. `episodes` are filled for series only.
     """
 
     titles: tuple[int, ...]
@@ -64,8 +64,7 @@ class Columns:
     years: tuple[int, ...]
     imdb_ids: tuple[int, ...]
     tmdb_ids: tuple[int, ...]
-    bare_ids: tuple[int, ...]
-    media_ids: tuple[int, ...]
+    any_ids: tuple[int, ...]
     id_sources: tuple[int, ...]
     kinds: tuple[int, ...]
     loose_kinds: tuple[int, ...]
@@ -146,8 +145,7 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]]) -> Columns
         years=positions(words.YEARS, {"film", "show"}) + positions(words.RELEASES),
         imdb_ids=ids(words.IMDB_IDS),
         tmdb_ids=ids(words.TMDB_IDS) + (positions(("id",)) if tmdb_shaped else ()),
-        bare_ids=positions(words.ANY_IDS),
-        media_ids=positions(words.ANY_IDS),
+        any_ids=positions(words.ANY_IDS),
         id_sources=positions(words.ID_SOURCES),
         kinds=positions(words.KINDS),
         loose_kinds=positions(words.LOOSE_KINDS),

@@ -7,7 +7,11 @@ for other scripts only: it guesses short Western texts wrong.
 
 from __future__ import annotations
 
+import codecs
 import re
+
+LENIENT = "enricher-cp1252"
+"""The name of the error handler that reads what a decoder stumbles over as cp1252."""
 
 _LONG_RUNS = re.compile(rb"[\x80-\xff]{3,}")
 _WORDS = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
@@ -43,6 +47,20 @@ _ONLY_CP1250 = re.compile(r"[\x80-\x9f\u0152-\u2122]")
 _POLISH = re.compile(rf"³|ê|(?<={_L})¿")
 
 
+def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """Read the bytes that a decoder stumbled over as cp1252, or as Latin-1 where cp1252 has a hole."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    try:
+        return wrong.decode("cp1252"), error.end
+    except UnicodeDecodeError:
+        return wrong.decode("latin-1"), error.end
+
+
+codecs.register_error(LENIENT, _as_cp1252)
+
+
 def guessed_encoding(head: bytes) -> str:
     """The likeliest encoding of a text that is no UTF-8, by its beginning."""
     high = len(head) - len(head.translate(None, bytes(range(128, 256))))
@@ -52,7 +70,7 @@ def guessed_encoding(head: bytes) -> str:
 
         best = from_bytes(head, cp_isolation=_FAR_ENCODINGS).best()
         return best.encoding if best else "cp1252"
-    text = head.decode("cp1252", "enricher-cp1252").replace("Ÿ", "\x9f")
+    text = head.decode("cp1252", LENIENT).replace("Ÿ", "\x9f")
     western, central, turkish = (_score(patterns, text) for patterns in (_WESTERN, _CENTRAL, _TURKISH))
     if turkish > max(western, central) and "ý" in text.lower():
         return "cp1254"

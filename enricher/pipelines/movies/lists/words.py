@@ -112,7 +112,7 @@ IMDB_IDS = _words(
 TMDB_IDS = _words(
     "tmdb id, tmdb, tmdb movie id, the movie db id, themoviedb, moviedb, moviedb id, tmdb url, tmdb link, id tmdb"
 )
-ANY_IDS = _words("media id, id, external id, identifier, source id")
+ANY_IDS = _words("media id, identifier, external id, source id, id")
 ID_SOURCES = _words("source, provider, id type, id source, database, site")
 
 KINDS = _words(
