@@ -302,7 +302,12 @@ CASES = [
     Case("gzip that ends within its second member", encoded("gzip", (gzip.compress(FILM) * 2)[:-9]), BROKEN),
     Case("deflate that is cut short", encoded("deflate", zlib.compress(FILM)[:-5]), BROKEN),
     Case("a packing that we never asked for", encoded("br", b"\x0b\x02\x80hello\x03"), ENCODED),
-    Case("packed twice", encoded("gzip, gzip", gzip.compress(gzip.compress(FILM))), ENCODED),
+    Case("packed twice", encoded("gzip, gzip", gzip.compress(gzip.compress(FILM))), (200, FILM)),
+    Case("packed in two ways", encoded("deflate, gzip", gzip.compress(zlib.compress(FILM))), (200, FILM)),
+    Case("packed once and said to be twice", encoded("gzip, gzip", gzip.compress(FILM)), BROKEN),
+    Case("packed twice and cut", encoded("gzip, gzip", gzip.compress(gzip.compress(FILM)[:-9])), BROKEN),
+    Case("packed three times", encoded("gzip, gzip, gzip", FILM), ENCODED),
+    Case("packed twice, once as nobody asked for", encoded("br, gzip", gzip.compress(FILM)), ENCODED),
     Case("a body that is cut short", saying(reply(FILM, length=999), then=Talk.close), LOST),
     Case("chunks that are cut short", saying(CHUNKED + b"4\r\nwide\r\n", then=Talk.close), CHUNK),
     Case("a chunk that is cut short", saying(CHUNKED + b"9\r\nwide", then=Talk.close), CHUNK),
@@ -440,6 +445,7 @@ HOW_FAR = {
 BOMBS = {
     "gzip": ("gzip", BOMB),
     "deflate": ("deflate", zlib.compress(bytes(100 * MOST_BYTES))),
+    "within another packing": ("gzip, gzip", gzip.compress(BOMB)),
     "many members": ("gzip", gzip.compress(bytes(MOST_BYTES)) * 200),
 }
 

@@ -25,6 +25,10 @@ _MOST_MEMBERS = 1000
 """A gzip body may be many, one after the other. Empty ones cost time and never swell, so they are counted."""
 
 
+MOST_BETWEEN_BYTES = 64 * 1024 * 1024
+"""What the outer of two packings may unpack to. The inner one may make nothing of it, so it is counted there."""
+
+
 class Unpacking:
     """A packed body, unpacked piece by piece as it arrives."""
 
@@ -75,14 +79,38 @@ class Unpacking:
         return zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
 
 
-def unpacking_of(content_encoding: str) -> Unpacking | None:
+class Twice:
+    """A body that is packed twice, as a server and a proxy before it do. Used as `Unpacking` is."""
+
+    def __init__(self, inner: Unpacking, outer: Unpacking) -> None:
+        self._inner, self._outer = inner, outer
+        self._between = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """As `Unpacking.feed`."""
+        for part in self._outer.feed(data):
+            self._between += len(part)
+            if self._between > MOST_BETWEEN_BYTES:
+                raise Unreadable(_BROKEN)
+            yield from self._inner.feed(part)
+
+    def finish(self) -> None:
+        """As `Unpacking.finish`."""
+        self._outer.finish()
+        self._inner.finish()
+
+
+def unpacking_of(content_encoding: str) -> Unpacking | Twice | None:
     """How a body with this header is unpacked; None: it is not packed, or a word stands there that says nothing.
 
-    A packing that we never asked for, or two of them, raises `Unreadable`, should there be a body at all.
+    A packing that we never asked for, or three of them, raises `Unreadable`, should there be a body at all.
     """
     words = [
         word for word in content_encoding.lower().replace(" ", "").split(",") if word in _PACKINGS | _NEVER_ASKED_FOR
     ]
     if not words:
         return None
-    return Unpacking(words[0] if len(words) == 1 and words[0] in _PACKINGS else None)
+    if len(words) > 2 or not _PACKINGS.issuperset(words):
+        return Unpacking(None)
+    inner, *outer = map(Unpacking, words)  # they are named in the order in which they were applied
+    return Twice(inner, outer[0]) if outer else inner
