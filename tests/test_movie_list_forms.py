@@ -74,6 +74,12 @@ def skipped(everything):
         ("★★★★ Heat (1995)", ("Heat", 1995)),
         ("Heat 87%", ("Heat", None)),
         ("Heat - 4 stars", ("Heat", None)),
+        ("Heat ****", ("Heat", None)),
+        ("**** Heat", ("Heat", None)),
+        ("4/5 Heat", ("Heat", None)),
+        ("✅ Heat 🔥", ("Heat", None)),
+        ("**Heat** (1995) – Michael Mann", ("Heat", 1995)),
+        ("7. Siegel", ("7. Siegel", None)),
         ("“Heat” (1995)", ("Heat", 1995)),
         ("**Heat**", ("Heat", None)),
         ("[Heat (1995)](https://letterboxd.com/film/heat-1995/)", ("Heat", 1995)),
@@ -121,6 +127,8 @@ def test_ids_in_a_line_of_text_are_used(read, line, ids):
 
 def test_what_stands_on_most_lines_is_no_part_of_the_titles(read):
     assert films(read("1. Heat\n2. 12 Angry Men\n3. 8½\n")) == [("Heat", None), ("12 Angry Men", None), ("8½", None)]
+    mixed = read("1. Heat\nso good\nagain\n2. 12 Angry Men\nwell\n3. Ran\nyes\n")
+    assert [title for title, _ in films(mixed)][::3] == ["Heat", "12 Angry Men", "yes"]
     assert films(read("10 Heat\n9 Ran\n8 12 Angry Men\n")) == [("Heat", None), ("Ran", None), ("12 Angry Men", None)]
     years = [("Heat", 1995), ("Ran", 1985), ("Blade Runner 2049", 2017)]
     assert films(read("Heat 1995\nRan 1985\nBlade Runner 2049 2017\n")) == years

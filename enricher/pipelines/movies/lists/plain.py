@@ -27,11 +27,13 @@ HEADER = ["Line", "Title", "Year", "IMDb ID", "TMDB ID"]
 
 _RULE = re.compile(r"[\s\-=_*~#.+|•]+")
 _HEADING = re.compile(r"#{1,6}\s+\S|[^:]+:$")
-_BULLET = re.compile(r"(?:[-*+•–—·▪◦●►▸➤☐☑☒✓✔✗✘]|\[[ xX✓✔]?\])\s+")
+_SYMBOL = "[\u2190-\u2604\u2607-\u2b4f\U0001f300-\U0001faff]\ufe0f?"  # arrows, ticks and emoji, but no stars
+_BULLET = re.compile(rf"(?:[-*+•–—·]|\[[ xX✓✔]?\])\s+|{_SYMBOL}\s*(?=\S)")
 _MARKED_NUMBER = re.compile(
     r"(?:[(\[]\d{1,4}[)\]]|(?:no\.?\s*|nr\.?\s*|#)?\d{1,4}\s*[.):\]、．]|#\d{1,4})(?:\s+|[-–—]\s*|(?<=、))",
     re.IGNORECASE,
 )
+_DIGITS = re.compile(r"\d+")
 _BARE_NUMBER = re.compile(r"(\d{1,4})(?:\s*[-–—]\s+|\s+)")
 _MARKDOWN_LINK = re.compile(r"\[([^\]]+)\]\((\S+?)\)")
 _LINK = re.compile(r"<?\b\w+://\S+")
@@ -40,7 +42,10 @@ _BARE_IMDB = re.compile(r"[(\[{]?\btt\d{6,10}\b[)\]}]?", re.IGNORECASE)
 _STARS = r"[★☆⭐✩✭✮\ufe0f½]*[★☆⭐✩✭✮][★☆⭐✩✭✮\ufe0f½\s]*"
 _SCORE = r"\d{1,2}(?:[.,]\d{1,2})?\s*/\s*(?:5|10|20|100)\b\s*(?:stars?)?|\d{1,3}\s*%|\d(?:[.,]5)?\s*stars?|\*{1,5}½?"
 _RATING_BEHIND = re.compile(rf"(?:[\s\-–—:|,;]+|(?<=\)))[(\[]?(?:{_STARS}|{_SCORE})[)\]]?\s*$")
-_RATING_BEFORE = re.compile(rf"^(?:{_STARS}|[(\[]\s*(?:{_SCORE})\s*[)\]])[\s\-–—:|]+(?=\S)")
+_RATING_BEFORE = re.compile(
+    rf"^(?:{_STARS}|\*{{2,5}}½?\s|\d(?:[.,]5)?/(?:5|10)\s|[(\[]\s*(?:{_SCORE})\s*[)\]])[\s\-–—:|]*(?=\S)"
+)
+_SYMBOLS_BEHIND = re.compile(rf"(?:\s*{_SYMBOL})+$")
 _FILE = re.compile(r"\.(?:mkv|mp4|avi|m4v|mov|wmv|iso|ts|webm|nfo|strm)$", re.IGNORECASE)
 _RELEASE_NAME = re.compile(r"([^\s/]+?)[._]\(?((?:19|20)\d\d)\)?(?:[._-]\S*)?")
 _RIP = re.compile(
@@ -143,8 +148,10 @@ class _Style:
         most = 0.75 * len(texts)
         if len(texts) > 1 and all(text.isdecimal() and text.isascii() for text in texts):
             return cls(tmdb_ids=True)
-        marked = sum(1 for text in texts if _MARKED_NUMBER.match(text)) > most
-        bare = not marked and _counts_up([_BARE_NUMBER.match(text) for text in texts])
+        numbers = [int(_DIGITS.findall(match[0])[0]) for match in map(_MARKED_NUMBER.match, texts) if match]
+        marked = len(numbers) > most or _counts_up(numbers)
+        numbers = [int(match[1]) for match in map(_BARE_NUMBER.match, texts) if match]
+        bare = not marked and len(numbers) > most and _counts_up(numbers)
         found = cls(marked_numbers=marked, bare_numbers=bare)
         texts = [found.unnumbered(text) for text in texts]
         several = len(texts) > 2
@@ -199,13 +206,10 @@ def _unbulleted(line: str) -> str:
     return text
 
 
-def _counts_up(numbers: Sequence[re.Match[str] | None]) -> bool:
-    """Whether nearly all lines begin with a number, and each with the next or the one before."""
-    found = [int(match[1]) for match in numbers if match]
-    if len(found) < 3 or len(found) < 0.9 * len(numbers):
-        return False
-    steps = [after - before for before, after in pairwise(found)]
-    return sum(abs(step) == 1 for step in steps) >= 0.9 * len(steps)
+def _counts_up(numbers: Sequence[int]) -> bool:
+    """Whether there are some numbers, and nearly each is the next to, or the one before, the last."""
+    steps = [after - before for before, after in pairwise(numbers)]
+    return len(steps) > 1 and sum(abs(step) == 1 for step in steps) >= 0.9 * len(steps)
 
 
 def _without_ids(text: str) -> tuple[str, str | None, int | None]:
@@ -231,7 +235,7 @@ def _without_ids(text: str) -> tuple[str, str | None, int | None]:
 def _unrated(text: str) -> str:
     """A line without stars and scores around it."""
     before = _RATING_BEFORE.sub("", text)
-    behind = _RATING_BEHIND.sub("", before)
+    behind = _RATING_BEHIND.sub("", _SYMBOLS_BEHIND.sub("", before))
     return behind.strip() or text
 
 
