@@ -309,6 +309,8 @@ def _asked_of(world, **fields):
         ({"title": "Something of Our Own", "year": 1999, "tmdb_id": 603}, 603),
         ({"title": "The Matrix", "year": 2003, "tmdb_id": 603}, 603),
         ({"title": "Heat", "year": 1995, "tmdb_id": 603, "imdb_id": "tt0113277"}, 949),
+        ({"title": "Der Spiegel", "year": 1975, "tmdb_id": 1396, "imdb_id": "tt0072443"}, 1396),
+        ({"title": "Der Spiegel", "year": None, "tmdb_id": 1396, "imdb_id": "tt0072443"}, 1396),
         ({"title": "Heat", "year": 1995, "tmdb_id": 603, "decided": "tmdb"}, 603),
     ],
 )
@@ -323,6 +325,8 @@ def test_an_id_is_believed_unless_its_row_says_something_else_and_a_dead_one_lea
         ({"title": "Heat", "year": 1995, "tmdb_id": 603}, ["603", "949"]),
         ({"title": "Heat", "year": 1986, "tmdb_id": 949}, ["949", "9000"]),
         ({"title": "Breaking Bad", "year": 2008, "tmdb_id": 1396}, ["1396"]),
+        ({"title": "Breaking Bad", "year": 2008, "tmdb_id": 1396, "imdb_id": "tt0072443"}, ["1396"]),
+        ({"title": "Heat", "year": 1995, "tmdb_id": 603, "imdb_id": "tt0133093"}, ["603", "949"]),
         ({"title": "Breaking Bad", "year": None, "tmdb_id": 1396}, ["1396"]),
         ({"tmdb_id": 603, "imdb_id": "tt0113277"}, ["603", "949"]),
     ],
@@ -343,6 +347,16 @@ def test_the_reason_of_a_contradiction_names_what_the_row_says_and_what_the_id_i
     conclusion = _asked_of(WORLD, title="Heat", year=1995, tmdb_id=31014900, imdb_id="tt0133093")[0]
     told = "the id is another film's: it is that of The Matrix (1999), and the row says Heat (1995)"
     assert conclusion.reason == f"TMDB knows no such id (31014900); {told}"
+
+
+def test_two_ids_of_one_film_confirm_each_other_whoever_knows_it():
+    flow = _flow(title="Der Spiegel", tmdb_id=1396, imdb_id="tt0072443")
+    next(flow)
+    mirror = {"id": 1396, "title": "Mirror", "release_date": "1975-03-07"}  # the details do not tell the other id
+    assert flow.send(Answer(200, mirror, b"")).kind == "details"
+    assert flow.send(Answer(200, mirror, b"")).kind == "find"
+    assert flow.send(Answer(200, {"movie_results": [mirror]}, b"")).kind == "search"
+    assert _end(flow, NOTHING).record["tmdb_id"] == 1396
 
 
 def test_the_number_of_a_series_that_is_taken_for_a_film_s_is_found_out_by_its_imdb_id():

@@ -133,10 +133,14 @@ class _Inquiry:
             return NotFound(reason=row.refused)
         unknown: list[str] = []
         accused: list[Scored] = []
+        confirmed = False
         for one in row.ids:
             film_id = one if isinstance(one, int) else (yield from self._find(one))
             if isinstance(film_id, str):
                 return NotFound(reason=film_id)
+            if film_id in {doubted.film.id for doubted in accused}:
+                confirmed = True
+                continue
             data = None if film_id is None else (yield from self._detail(film_id))
             if film_id is None or data is None:
                 unknown.append(str(one))
@@ -148,8 +152,11 @@ class _Inquiry:
             if doubted is None:
                 return Found(movie_record(data), 100.0)
             accused.append(doubted)
+            if isinstance(one, int) and data.get("imdb_id") in row.ids:  # the other id is of the same film
+                confirmed = True
+                break
         if accused:
-            return (yield from self._judge(row, accused, unknown_ids(unknown)))
+            return (yield from self._judge(row, accused, unknown_ids(unknown), confirmed=confirmed))
         if row.wish is None or row.decided:
             return NotFound(reason=unknown_ids(unknown) or NO_TITLE)
         chosen = yield from self._by_title(row.wish, MOST_SEARCHES)
@@ -193,16 +200,17 @@ class _Inquiry:
         self.details.pop(film.id)
         return film_of((yield from self._detail(film.id, _APPENDED_TO_CHECK))) or film
 
-    def _judge(self, row: _Row, accused: list[Scored], reason: str) -> Asking:
+    def _judge(self, row: _Row, accused: list[Scored], reason: str, *, confirmed: bool) -> Asking:
         """The row speaks against the films of its ids. What does its title find?
 
-        Where title and year both do, it is unsure whatever is found. Where one of them does not, the id is believed
-        unless another film has the row's very name.
+        Where title and year both do, it is unsure whatever is found. Where one of them does not, or no year is there and
+        both ids are of one film (`confirmed`), the id is believed unless another film has the row's very name.
         """
         if row.wish is None:
             return contradicted(UNNAMED, accused, (), reason)
         first = accused[0]
-        mild = len(accused) == 1 and (first.strength >= NAME_NOT_DENIED or first.gap in (0, 1))
+        near = first.gap in ((0, 1, None) if confirmed else (0, 1))
+        mild = len(accused) == 1 and (first.strength >= NAME_NOT_DENIED or near)
         chosen = yield from self._by_title(row.wish, 1 if mild else MOST_SEARCHES)
         if chosen is not None and chosen.film.id in {one.film.id for one in accused}:
             return (yield from self._found(chosen))

@@ -83,13 +83,13 @@ def _halves(core: str, year: int | None) -> Generator[Search, int, None]:
     """Searches that find a name although one of its words is misspelt: the longest word alone, and the others.
 
     The half with fewer letters goes first, because the mistake is less likely in it. The beginning of a single word is
-    all that there is to ask for.
+    all that there is to ask for, and too little without a year.
     """
     words = core.split()
     longest = max(words, key=len, default="")
     others = [word for word in words if word != longest]
     if not others:
-        if len(longest) >= SHORTEST_HALVED:
+        if year is not None and len(longest) >= SHORTEST_HALVED:
             yield Search(longest[: len(longest) // 2], year, whole=False)
         return
     for half in sorted((longest, " ".join(others)), key=len):
