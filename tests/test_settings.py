@@ -68,6 +68,7 @@ PLACES = [
     ("language", "de", "fr-FR", None, "ja", "en-US"),
     ("base_url", "http://a/3", "http://b/3", None, "http://d/3", None),
     ("spreadsheet_safe", True, "true", None, "true", False),
+    ("include_adult", True, "true", None, "true", False),
     ("feeds", ["a"], "b", None, "[d]", []),
     ("allow_private", ["a"], "b:1", None, "[d]", []),
     ("provider", "openai", "mistral", None, "anthropic", "local"),
@@ -99,7 +100,7 @@ READ = {
     "log_level": str.lower,
     **dict.fromkeys(("db", "prices"), Path),
     **dict.fromkeys(
-        ("spreadsheet_safe", "stream", "batch", "ignore_robots", "cache_enabled", "l2_enabled"),
+        ("spreadsheet_safe", "include_adult", "stream", "batch", "ignore_robots", "cache_enabled", "l2_enabled"),
         lambda text: str(text).lower() == "true",
     ),
     **dict.fromkeys(

@@ -59,10 +59,11 @@ def kind_named(value: str) -> str | None:
     found = {words.folded(word) for word in _WORDS.findall(_CAMEL.sub(" ", value))} | {words.folded(value)}
     if found & words.GAME_WORDS:
         return GAME
+    is_film = found & words.FILM_WORDS
     for name, those in words.OTHER_WORDS.items():
-        if found & those:
+        if found & those and not (is_film and name not in words.NEVER_FILMS):
             return f"{name}, not a film"
-    if found & words.FILM_WORDS:
+    if is_film:
         return ""
     kinds = ((words.EPISODE_WORDS, EPISODE), (words.SEASON_WORDS, SEASON), (words.ANIME_WORDS, ANIME))
     for those, reason in (*kinds, (words.SERIES_WORDS, SERIES)):

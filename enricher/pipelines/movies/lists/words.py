@@ -202,4 +202,7 @@ OTHER_WORDS = {
     "a trailer": {*_words("trailer, teaser, hook, promotional, recap, bonus")},
     "a person": {*_words("person, persons, people, actor, director")},
 }
+NEVER_FILMS = {"a podcast", "a trailer"}
+"""Even if a word for a film stands beside them, as in "bonus video"; a music video is a film."""
+
 NO_WORDS = {"0", "false", "no", "n", "f", "nein", "non", "nie", "нет", "falsch", "faux", "-"}
