@@ -33,6 +33,7 @@ from .core.rehearsal import Rehearsal
 from .core.retry import Backoff
 from .errors import BudgetSpent, Interrupted, ServiceDown, SettingError
 from .forking import register
+from .gates import Accounts, EngineGate
 from .lanes import Lanes
 from .mailbox import Mailbox
 from .memory import DEFAULT_BYTES, Memory
@@ -139,7 +140,8 @@ class Engine:
         self.rules = Rules(chance, backoff or Backoff())
         self._observe = observe
         self._batch_poll_s = batch_poll_s
-        self.gate = gate or Gate()
+        accounts = Accounts(keys or {})
+        self.gate: Gate | EngineGate = gate or EngineGate(accounts)
         self.memory = Memory(
             time.time,
             max_bytes=memory_bytes,
@@ -214,6 +216,8 @@ class Engine:
         finally:
             with self._lock:
                 self._runs -= 1
+                if not self._runs and isinstance(self.gate, EngineGate):
+                    self.gate.rest()
 
     def stream(self, items: Iterable[Item], recipe: Recipe, stop: Stop | None = None) -> Iterator[Outcome]:
         """Run a recipe over items in the background; yield the outcomes as they come.

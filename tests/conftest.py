@@ -6,9 +6,16 @@ import os
 import pytest
 from cli_world import KEY, CommandLine, calm
 
+from enricher.gates import PROCESS
 from enricher.settings import PLAIN
 from enricher.simulator.behaviour import Behaviour
 from enricher.simulator.process import running_simulator
+
+
+@pytest.fixture(autouse=True)
+def first_to_ask():
+    """No test waits for what another has sent to the same server: quotas are kept for the whole process."""
+    PROCESS.clear()
 
 
 @pytest.fixture(scope="session")

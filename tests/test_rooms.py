@@ -36,6 +36,7 @@ MAY_KNOW = {
     "memory": {"core", "locks", "model"},
     "modes": {"core", "errors", "forking", "locks", "memory", "model", "processes", "threads"},
     "background": {"errors", "mailbox", "model", "modes", "threads"},
+    "gates": {"core", "forking", "model"},
     "resources": {
         *("background", "core", "errors", "forking", "model", "modes"),
         *("processes", "threads", "transports"),
@@ -44,7 +45,19 @@ MAY_KNOW = {
     "purse": {"core", "errors", "model", "store"},
     "batching": {"core", "errors", "model", "modes", "purse", "store"},
     "engine": {
-        *("background", "batching", "core", "errors", "forking", "lanes", "mailbox", "memory", "model", "modes"),
+        *(
+            "background",
+            "batching",
+            "core",
+            "errors",
+            "forking",
+            "gates",
+            "lanes",
+            "mailbox",
+            "memory",
+            "model",
+            "modes",
+        ),
         *("processes", "purse", "resources", "store", "transports"),
     },
     "processor": {"core", "engine", "errors", "model", "modes", "pipelines"},

@@ -27,7 +27,18 @@ from ..locks import ShortLock
 from ..model import Hints, PerHost, Service, Window
 from .circuit import Circuit, Patience
 from .hosts import HOST_PATIENCE, REPORT_S, Host, Hosts
-from .limits import GUARD_S, PROOF_S, Guess, Limit, SlidingLog, TokenLog, carry_over, limits_of, token_limits_of
+from .limits import (
+    GUARD_S,
+    PROOF_S,
+    Guess,
+    Limit,
+    SlidingLog,
+    TokenLog,
+    carry_over,
+    count_again,
+    limits_of,
+    token_limits_of,
+)
 
 RECHECK_S = 0.25
 """Nobody sleeps longer than this before asking again, seconds: so a rate that was raised is felt at once by all."""
@@ -115,6 +126,18 @@ class Hold:
     service: str
     reason: str
     left_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent to a service and may still count: when each request, and each reservation of tokens, arrives at the
+    latest. Nothing counts for longer than `horizon_s` seconds.
+    """
+
+    service: Service
+    horizon_s: float
+    requests: list[float]
+    tokens: list[tuple[float, int]]
 
 
 class _Lane:
@@ -488,7 +511,7 @@ class Gate:
     def _adopt(self, lane: _Lane, service: Service) -> None:
         """Another value of the same service (a new job's): its quota holds from now on, if it is another."""
         before, lane.asked_for = lane.asked_for, service
-        if _quota(service) != _quota(before):
+        if quota_of(service) != quota_of(before):
             self._change(lane, service)
 
     def _change(self, lane: _Lane, service: Service) -> None:
@@ -519,6 +542,24 @@ class Gate:
                 circuit.end_probe()
             for host in lane.hosts.all():
                 host.forget_waiting()
+
+    # ── what other processes have to know ───────────────────────────────────────────────────────────────────────────
+
+    def sent(self) -> list[Sent]:
+        """What was sent to each service that has windows."""
+        with self._lock:
+            return [_sent(lane) for lane in self._lanes.values() if lane.limits or lane.token_limits]
+
+    def restore(self, service: Service, requests: Iterable[float], tokens: Iterable[tuple[float, int]]) -> None:
+        """Count what another process has sent, as `Sent` has it: in this process's monotonic seconds."""
+        with self._lock:
+            lane = self._lane(service)
+            for at in sorted(requests):
+                count_again(lane.limits, at - self._guard_s)
+            for at, weight in sorted(tokens):
+                self._numbers += 1
+                for log in lane.token_limits:
+                    log.take(at - self._guard_s, weight, self._numbers)
 
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -555,7 +596,17 @@ class Gate:
             )
 
 
-def _quota(service: Service) -> tuple[object, ...]:
+def _sent(lane: _Lane) -> Sent:
+    limits, logs = lane.limits, lane.token_limits
+    return Sent(
+        lane.service,
+        max([*(limit.horizon_s for limit in limits), *(log.horizon_s for log in logs)]),
+        max((limit.sent() for limit in limits), key=len, default=[]),
+        max((log.sent() for log in logs), key=len, default=[]),
+    )
+
+
+def quota_of(service: Service) -> tuple[object, ...]:
     """All that the limits of a service come from."""
     learns = service.hints is not None
     return service.windows, service.burst, service.limiter, service.token_windows, learns

@@ -27,13 +27,14 @@ sent until then counts at the server, so it must count here as soon as there is 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ratelimit import RateLimitDecorator
+from ratelimit import RateLimitDecorator, RateLimitException
 
 from ..model import Service, Window
 
@@ -78,6 +79,10 @@ class Limit(Protocol):
         """Take over what another of its kind has counted."""
         ...
 
+    def sent(self) -> list[float]:
+        """When each request that may still count arrives at the latest; empty where that is not kept one by one."""
+        ...
+
 
 class SlidingLog:
     """At most `window.limit` arrivals in any `window.period_s` seconds."""
@@ -113,6 +118,9 @@ class SlidingLog:
 
     def follow(self, other: SlidingLog) -> None:
         self._arrive = list(other._arrive)  # the same class
+
+    def sent(self) -> list[float]:
+        return list(self._arrive)
 
 
 class TokenLog:
@@ -177,6 +185,10 @@ class TokenLog:
         """Take over what another has counted. The numbers stay: who holds one can still correct it."""
         self._held, self._arrive, self._used = dict(other._held), list(other._arrive), other._used  # the same class
 
+    def sent(self) -> list[tuple[float, int]]:
+        """When each reservation that may still count arrives at the latest, and its tokens."""
+        return [(at, self._held[number][1]) for at, number in self._arrive]
+
 
 class Guess:
     """How an estimate of tokens comes true. The largest share of it that did lately is taken for the next ones', and a
@@ -223,6 +235,10 @@ class Bucket:
     def follow(self, other: Bucket) -> None:
         self._tokens, self._counted_at = other._tokens, other._counted_at  # the same class
 
+    def sent(self) -> list[float]:
+        """A bucket stands beside windows, which know."""
+        return []
+
 
 class FixedWindow:
     """At most `window.limit` requests in each window of `window.period_s` seconds, counted by the `ratelimit` package."""
@@ -265,6 +281,16 @@ class FixedWindow:
         if counted is not None:
             self._begin()
             self._counter.last_reset, self._counter.num_calls = counted.last_reset, counted.num_calls
+
+    def sent(self) -> list[float]:
+        return [] if self._counter is None else [self._counter.last_reset] * self._counter.num_calls
+
+
+def count_again(limits: Sequence[Limit], at: float) -> None:
+    """Count a request that another process let go at `at`, be it more than these limits would allow."""
+    for limit in limits:
+        with contextlib.suppress(RateLimitException):  # counted all the same
+            limit.take(at)
 
 
 def carry_over(old: Sequence[Limit | TokenLog], new: Sequence[Limit | TokenLog]) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, assert_never
 
 from ..core.effects import Bill, Book, Effect, Lead, Permit, Recall, Report, Send, Settle, Wait
-from ..core.gate import Again, Gate, Ticket
+from ..core.gate import Again, Go, Ticket
 from ..errors import Interrupted, ServiceDown, TransportError
 from ..forking import register
 from ..locks import ShortLock
@@ -173,12 +173,25 @@ PURSE_AGAIN_S = 0.05
 """How soon to ask again whether the budget has room, seconds: when what is under way has cost less than was feared."""
 
 
+class Permits(Protocol):
+    """Who says when a request may leave: a gate, or what hands each ticket to one."""
+
+    def ask(self, ticket: Ticket, now: float) -> Go | Again: ...
+
+    def depart(self, ticket: Ticket, now: float) -> Go | Again: ...
+
+    def leave(self, ticket: Ticket) -> None: ...
+
+    @property
+    def report(self) -> Callable[..., None]: ...
+
+
 class Performer:
     """Carries out effects, but for the waiting. One for all workers of a run."""
 
     def __init__(
         self,
-        gate: Gate,
+        gate: Permits,
         memory: Memory,
         stop: Stop,
         processes: Processes,
