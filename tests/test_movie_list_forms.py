@@ -307,7 +307,7 @@ def test_memory_does_not_grow_with_a_json_list(tmp_path):
         tracemalloc.stop()
         return used
 
-    assert peak(8_000) < 1.5 * peak(2_000)
+    assert peak(3_000) < 1.5 * peak(750)
 
 
 # ── our own tables ──────────────────────────────────────────────────────────────────────────────────────────────────
