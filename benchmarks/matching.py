@@ -41,11 +41,12 @@ NO_FILM = 0
 
 
 class Case(NamedTuple):
-    """One row of a list, and the film that it means: its id."""
+    """One row of a list, and the film that it means: its id. `tmdb_id` is what stands in the row, None: no id does."""
 
     title: str
     year: int | None
     film: int
+    tmdb_id: int | None = None
 
 
 class Result(NamedTuple):
@@ -115,8 +116,15 @@ def lists(known: Sequence[Case], catalogue: Catalogue, seed: int) -> dict[str, l
             if words(title) and words(title) != words(case.title)
         ],
     }
-    without = ("with years", "without years")
-    return {name: cases if name == without[1] else own(cases) for name, cases in made.items()}
+    whole = ("without years", "right ids", "wrong ids")
+    made["right ids"] = [
+        case._replace(tmdb_id=case.film) for name in ("a year off", "translated") for case in made[name]
+    ]
+    # Each row with the id of the next: a column that was sorted without the others.
+    made["wrong ids"] = [
+        case._replace(tmdb_id=other.film) for case, other in zip(known, [*known[1:], *known[:1]], strict=True)
+    ]
+    return {name: cases if name in whole else own(cases) for name, cases in made.items()}
 
 
 def _names_another(case: Case, catalogue: Catalogue) -> bool:
@@ -173,7 +181,7 @@ def measure(cases: Sequence[Case], answer: Callable[[Request], Answer]) -> Resul
     counts: Counter[str] = Counter()
     requests, wrong = 0, []
     for case in cases:
-        flow = recipe(Item("film", {"title": case.title, "year": case.year}))
+        flow = recipe(Item("film", {"title": case.title, "year": case.year, "tmdb_id": case.tmdb_id}))
         try:
             asked = next(flow)
             while isinstance(asked, Request):
@@ -206,7 +214,8 @@ def measure_all(known: Sequence[Case], all_films: Sequence[Film], seed: int = SE
     results["rivals"] = measure(cases, answers(Catalogue(known=[*all_films, *shorts])))
     gone = {case.film for case in known}
     lacking = answers(Catalogue(known=[film for film in all_films if film.id not in gone]))
-    results["lacking"] = measure([case._replace(film=NO_FILM) for case in known], lacking)
+    alone = [case._replace(film=NO_FILM) for case in known if not _names_another(case, catalogue)]
+    results["lacking"] = measure(alone, lacking)
     return results
 
 

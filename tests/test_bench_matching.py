@@ -25,8 +25,10 @@ def results():
         ("abbreviations", 97.0, 0.3, 3.0),
         ("one typo", 60.0, 0.3, 4.5),
         ("translated", 99.0, 0.3, 2.15),
+        ("right ids", 99.0, 0.0, 2.15),
+        ("wrong ids", 0.0, 0.4, 4.5),
         ("rivals", 0.0, 0.0, 2.15),
-        ("lacking", 0.0, 2.0, 4.5),
+        ("lacking", 0.0, 0.4, 4.5),
     ],
 )
 def test_what_is_matched_stays_matched_and_what_is_not_is_not_guessed(results, name, right, wrong, requests):

@@ -343,6 +343,13 @@ def test_a_dead_id_that_a_person_chose_is_not_replaced_by_what_the_title_finds()
     assert (conclusion, kinds) == (NotFound(reason="TMDB knows no such id (31014900)"), ["details"])
 
 
+def test_two_films_that_have_a_row_s_name_speak_against_its_id_as_one_does():
+    twins = [{"id": n, "title": "Alone", "release_date": "2020-01-01", "vote_count": 50} for n in (1, 2)]
+    other = {"id": 3, "title": "The Call", "release_date": "2020-11-27"}
+    conclusion, _ = _asked_of(World([*twins, other]), title="Alone", year=2020, tmdb_id=3)
+    assert [one.id for one in conclusion.candidates] == ["3", "1", "2"]
+
+
 def test_the_reason_of_a_contradiction_names_what_the_row_says_and_what_the_id_is():
     conclusion = _asked_of(WORLD, title="Heat", year=1995, tmdb_id=31014900, imdb_id="tt0133093")[0]
     told = "the id is another film's: it is that of The Matrix (1999), and the row says Heat (1995)"
@@ -356,6 +363,7 @@ def test_two_ids_of_one_film_confirm_each_other_whoever_knows_it():
     assert flow.send(Answer(200, mirror, b"")).kind == "details"
     assert flow.send(Answer(200, mirror, b"")).kind == "find"
     assert flow.send(Answer(200, {"movie_results": [mirror]}, b"")).kind == "search"
+    assert flow.send(NOTHING).kind == "search"
     assert _end(flow, NOTHING).record["tmdb_id"] == 1396
 
 

@@ -210,14 +210,18 @@ class _Inquiry:
             return contradicted(UNNAMED, accused, (), reason)
         first = accused[0]
         near = first.gap in ((0, 1, None) if confirmed else (0, 1))
-        mild = len(accused) == 1 and (first.strength >= NAME_NOT_DENIED or near)
-        chosen = yield from self._by_title(row.wish, 1 if mild else MOST_SEARCHES)
-        if chosen is not None and chosen.film.id in {one.film.id for one in accused}:
+        named = first.strength >= NAME_NOT_DENIED
+        mild = len(accused) == 1 and (named or near)
+        # Another film of the name is of the row's year, or of any where the name is all that speaks against the id.
+        chosen = yield from self._by_title(row.wish, (1 if named else 2) if mild else MOST_SEARCHES)
+        ids = {one.film.id for one in accused}
+        if chosen is not None and chosen.film.id in ids:
             return (yield from self._found(chosen))
-        if mild and chosen is None:
-            return (yield from self._found(replace(first, score=max(first.score, NAME_NOT_DENIED))))
         ranked = rank(row.wish, self.films.values())
-        return contradicted(row.wish, accused, [chosen] if chosen is not None else ranked, reason)
+        others = [one for one in ranked if one.same_name and one.gap in (0, 1, None) and one.film.id not in ids]
+        if mild and chosen is None and not others:
+            return (yield from self._found(replace(first, score=max(first.score, NAME_NOT_DENIED))))
+        return contradicted(row.wish, accused, [chosen] if chosen is not None else others or ranked, reason)
 
     # ── known by its title ──
 
