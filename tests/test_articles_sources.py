@@ -98,12 +98,15 @@ def behind_a_cookie(asked):
 def test_a_cookie_and_a_refresh_lead_to_the_article_in_every_mode(articles, site, mode):
     site.answers |= {
         "/feed": reply(
-            feed(*(linked(f"{site.url}/{name}") for name in ("wall", "wait", "blank"))), Content_Type="text/xml"
+            feed(*(linked(f"{site.url}/{name}") for name in ("wall", "wait", "blank", "latin"))),
+            Content_Type="text/xml",
         ),
         "/wall": behind_a_cookie,
         "/wait": html(META),
         "/good": html(page("Good")),
         "/blank": reply(b"", status="301 Moved", Location="/with blank \u00e9"),
+        "/latin": reply(b"", status="301 Moved", Location="@").replace(b"@", b"/caf\xe9"),
+        "/caf%E9": html(page("Latin")),
         "/with%20blank%20%C3%A9": html(page("Blank")),
     }
     words = (f"{site.url}/feed", *site.allowed, "--mode", mode, "-o")
@@ -112,6 +115,7 @@ def test_a_cookie_and_a_refresh_lead_to_the_article_in_every_mode(articles, site
         "/wall",
         "/good",
         "/with%20blank%20%C3%A9",
+        "/caf%E9",
     ]
     assert {cookie for path, cookie in site.log if path != "/wall"} == {None}
     site.log.clear()

@@ -576,12 +576,21 @@ class Promises:
         assert server.asked[0].target == "/a%2Fb/../c//d%20%C3%BC"
 
     @pytest.mark.parametrize(
-        ("raw", "meant"),
-        [("/caf\u00e9".encode(), "/caf\u00e9"), (b"/caf\xe9", "/caf\u00e9"), (b"/\xff\xfe", "/\u00ff\u00fe")],
+        ("raw", "meant", "quoted"),
+        [
+            ("/caf\u00e9".encode(), "/caf\u00e9", "/caf%C3%A9"),
+            (b"/caf\xe9", "/caf\u00e9", "/caf%E9"),
+            (b"/\xff\xfe", "/\u00ff\u00fe", "/%FF%FE"),
+        ],
     )
-    def test_a_header_s_value_is_read_as_utf_8_where_it_is_that_and_else_letter_for_byte(self, wire, raw, meant):
-        with Server(always(HEAD + b"Location: " + raw + b"\r\nContent-Length: 0\r\n\r\n")) as server:
-            assert wire.send(get(server.url)).headers["location"] == meant
+    def test_a_header_s_value_is_read_as_utf_8_or_letter_for_byte_and_an_address_is_quoted(
+        self, wire, raw, meant, quoted
+    ):
+        with Server(
+            always(HEAD + b"X-Name: " + raw + b"\r\nLocation: " + raw + b"\r\nContent-Length: 0\r\n\r\n")
+        ) as server:
+            headers = wire.send(get(server.url)).headers
+        assert (headers["x-name"], headers["location"]) == (meant, quoted)
 
     def test_all_cookies_of_an_answer_arrive(self, wire):
         lines = b"Set-Cookie: a=1; Expires=Wed, 21 Oct 2037 07:28:00 GMT\r\nset-cookie: b=2; Path=/\r\n"

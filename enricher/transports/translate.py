@@ -134,6 +134,11 @@ def value_of(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
+def _quoted(raw: bytes) -> str:
+    """An address with its bytes beyond ASCII percent-encoded, as browsers do: only the server knows their encoding."""
+    return "".join([chr(byte) if byte < 128 else f"%{byte:02X}" for byte in raw])
+
+
 _ADDED_UP = ("set-cookie", "retry-after", "ratelimit", "x-ratelimit", "x-rate-limit", "anthropic-ratelimit")
 
 
@@ -145,7 +150,7 @@ def header_map(lines: Iterable[tuple[str, str]], bytes_of: Callable[[str], bytes
     for spelled, value in lines:
         name = spelled.lower()
         if not value.isascii():
-            value = value_of(bytes_of(value))
+            value = _quoted(bytes_of(value)) if name == "location" else value_of(bytes_of(value))
         if name in headers and name.startswith(_ADDED_UP) and headers[name]:
             value = f"{headers[name]}, {value}"
         headers[name] = value
