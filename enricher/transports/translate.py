@@ -73,7 +73,7 @@ def route_of(service: Service, key: str | None) -> Route:
             raise Unsuitable("the API key can't be sent")
         headers.update(place.headers)
         fixed = frozenset(name.lower() for name in place.headers)
-        query = "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in place.params.items()])
+        query = "&".join([f"{quote_plus(name)}={quote_plus(str(value))}" for name, value in place.params.items()])
     if " " in service.base_url or not service.base_url.isprintable():
         raise ValueError("an address has no blanks")
     _check(headers)
