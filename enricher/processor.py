@@ -19,6 +19,7 @@ from .pipelines.articles.addresses import absolute
 from .pipelines.articles.analysis import Article
 from .pipelines.articles.analysts import ModelAnalyst
 from .pipelines.articles.pipeline import Choices, articles, lane_of
+from .pipelines.articles.providers.endpoints import NO_KEY
 from .pipelines.articles.reading import reading_recipe
 from .pipelines.articles.recipe import COLUMNS, Analysed, Content, content_of
 
@@ -82,6 +83,8 @@ class ArticleProcessor:
                 keys[self._analyst.service.name] = api_key
             elif self._analyst.price is not None:
                 raise SettingError(f"provider {provider} needs an api_key; provider local needs none")
+            else:
+                keys[self._analyst.service.name] = NO_KEY
         self._slots = max_concurrent
         self._engine = Engine(keys=keys, slots=max_concurrent)
         self._stop = Stop()

@@ -36,6 +36,10 @@ from .model import Window
 _RATE = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{0,6}(?:\.\d+)?)\s*(s|sec|min|m|h)\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*(\d{1,9}(\.\d{0,30})?|\.\d{1,30})\s*", re.ASCII)
 _HOST = re.compile(r"(?:[\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::\d{1,5})?", re.ASCII)
+_ADDRESS = r"https?://[^\s?#@]+(?:\?[^\s#]*)?"
+_FALLBACK = re.compile(
+    rf"(local|anthropic|openai|mistral)(:(?:(?!://)[\w.:/@-]){{1,200}}?)?(@(?P<address>{_ADDRESS}))?"
+)
 _SECRET_PARTS = re.compile(r"(?<=//)[^/@]*(?=@)|(?<=\?).*", re.DOTALL)
 """Where an address may hold a key or a password: a refusal must not repeat it."""
 
@@ -167,10 +171,12 @@ class Settings(BaseSettings):
     feeds: Annotated[list[str], NoDecode] = Field([], description="addresses of feeds")
     provider: Literal["local", "anthropic", "openai", "mistral"] = Field("local", description=", ".join(PROVIDERS))
     model: str | None = Field(None, pattern=r"^[\w.:/@-]{1,200}$", description="a model's name")
-    fallback: str | None = Field(
-        None,
-        pattern=r"^(local|anthropic|openai|mistral)(:[\w.:/@-]{1,200})?$",
-        description="PROVIDER or PROVIDER:MODEL",
+    fallback: Annotated[list[str], NoDecode] = Field(
+        [], description="PROVIDER, PROVIDER:MODEL or PROVIDER:MODEL@ADDRESS"
+    )
+    max_tokens: int = Field(1024, ge=16, le=1_000_000, description="a whole number from 16 to 1000000")
+    reasoning_effort: str | None = Field(
+        None, pattern=r"^[a-z]{1,20}$", description="a word of the provider's, as low, medium or high"
     )
     stream: bool = Field(True, description="true or false")
     batch: bool = Field(False, description="true or false")
@@ -193,6 +199,7 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr | None = Field(None, description="a key of Anthropic")
     openai_api_key: SecretStr | None = Field(None, description="a key of OpenAI")
     mistral_api_key: SecretStr | None = Field(None, description="a key of Mistral")
+    api_keys: Annotated[dict[str, SecretStr], NoDecode] = Field({}, description="HOST=KEY")
 
     @field_validator("rate", mode="after")
     @classmethod
@@ -206,6 +213,38 @@ class Settings(BaseSettings):
     def _several(cls, value: Any) -> Any:
         """One, several with commas or blanks between them, or a list."""
         return [part for part in re.split(r"[\s,]+", value) if part] if isinstance(value, str) else value
+
+    @field_validator("fallback", mode="before")
+    @classmethod
+    def _several_analysts(cls, value: Any) -> Any:
+        """One, several with commas or blanks between them, or a list of texts or of {provider, model, base_url}."""
+        if isinstance(value, str):
+            return [
+                part for part in re.split(r"\s+|,(?=(?:local|anthropic|openai|mistral)\b)", value) if part.strip(",")
+            ]
+        return (
+            [_analyst_of(one) if isinstance(one, dict) else one for one in value] if isinstance(value, list) else value
+        )
+
+    @field_validator("fallback", mode="after")
+    @classmethod
+    def _analysts(cls, fallback: list[str]) -> list[str]:
+        for one in fallback:
+            found = _FALLBACK.fullmatch(one)
+            if found is None:
+                raise ValueError
+            _check_address(found["address"])
+        return fallback
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _keys_by_host(cls, value: Any) -> Any:
+        """HOST=KEY, several with blanks between them, or a mapping."""
+        if isinstance(value, str):
+            value = dict(part.partition("=")[::2] for part in value.split())
+        if isinstance(value, dict) and not all(_HOST.fullmatch(str(host)) and key for host, key in value.items()):
+            raise ValueError
+        return {host.lower(): key for host, key in value.items()} if isinstance(value, dict) else value
 
     @field_validator("allow_private", mode="after")
     @classmethod
@@ -235,11 +274,7 @@ class Settings(BaseSettings):
     @field_validator("base_url", mode="after")
     @classmethod
     def _address_has_a_host(cls, base_url: str | None) -> str | None:
-        if base_url is not None:
-            parts = urlsplit(base_url)  # a ValueError for brackets and ports that can't be
-            host = parts.hostname or ""
-            if parts.port == 0 or not all(0 < len(part) < 64 for part in host.removesuffix(".").split(".")):
-                raise ValueError
+        _check_address(base_url)
         return base_url
 
     @field_validator("log_level", mode="before")
@@ -268,6 +303,26 @@ class ArticleSettings(Settings):
 
     concurrency: int = Field(5, ge=1, le=10, description="a whole number from 1 to 10")
     timeout: float = Field(30.0, gt=0, le=3600, description="seconds, more than 0 and at most 3600")
+
+    base_url: str | None = Field(None, pattern=rf"^{_ADDRESS}$", description="an http(s) address without a user name")
+
+
+def _check_address(address: str | None) -> None:
+    """Check the host of an address. Raises ValueError if it can't be one."""
+    if address is None:
+        return
+    parts = urlsplit(address)  # a ValueError for brackets and ports that can't be
+    host = parts.hostname or ""
+    if parts.port == 0 or not all(0 < len(part) < 64 for part in host.removesuffix(".").split(".")):
+        raise ValueError
+
+
+def _analyst_of(told: dict[str, Any]) -> str:
+    """A fallback that the file tells as {provider, model, base_url}, in one word."""
+    if told.keys() - {"provider", "model", "base_url"}:
+        raise ValueError
+    model, address = told.get("model"), told.get("base_url")
+    return f"{told.get('provider')}{f':{model}' if model else ''}{f'@{address}' if address else ''}"
 
 
 S = TypeVar("S", bound=Settings)

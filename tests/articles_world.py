@@ -58,7 +58,8 @@ class Reader:
         """What is typed: the feeds, that they may be read though they are private, where the provider is."""
         feeds = self.web.clean_feeds if feeds is None else feeds
         hosts = sorted({feed.split("/")[2] for feed in feeds})
-        at = [] if provider == "local" else ["--base-url", self.web.llm(provider)]
+        version = "" if provider == "anthropic" else "/v1"  # as their clients have it
+        at = [] if provider == "local" else ["--base-url", self.web.llm(provider) + version]
         allowed = [word for host in hosts for word in ("--allow-private", host)]
         return ["articles", *feeds, *allowed, "--provider", provider, *at, *map(str, words)]
 

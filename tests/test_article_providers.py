@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from enricher.errors import Undecided
+from enricher.errors import GaveUp, Refused, Undecided
 from enricher.model import (
     Accept,
     Answer,
@@ -36,11 +36,20 @@ from enricher.pipelines.articles.analysis import (
     prompt_tokens,
     read_analysis,
 )
+from enricher.pipelines.articles.analysts import ModelAnalyst
 from enricher.pipelines.articles.providers import BY_NAME
-from enricher.pipelines.articles.providers.base import BAD_REQUEST, Reply, is_stream, mark_of, retry_after_s
+from enricher.pipelines.articles.providers.base import (
+    BAD_REQUEST,
+    NO_SUCH_ADDRESS,
+    Reply,
+    is_stream,
+    mark_of,
+    retry_after_s,
+)
+from enricher.pipelines.articles.providers.endpoints import NO_KEY, endpoint_of
 from enricher.pipelines.articles.providers.events import Event, events
 from enricher.pipelines.articles.providers.openai import go_duration_s
-from enricher.pipelines.articles.providers.services import analysis_request, reply_of, service_of
+from enricher.pipelines.articles.providers.services import analysis_request, endpoint_for, reply_of, service_of
 
 ANTHROPIC, OPENAI, MISTRAL, COMPATIBLE = (BY_NAME[name] for name in ("anthropic", "openai", "mistral", "compatible"))
 ALL = pytest.mark.parametrize("provider", BY_NAME.values(), ids=lambda provider: provider.name)
@@ -1089,3 +1098,175 @@ def test_a_server_of_one_s_own_takes_no_batch():
 @BATCHED
 def test_a_batch_costs_half(provider):
     assert service_of(provider).batch.discount == 0.5
+
+
+# ── addresses ──
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ("http://h:1", "http://h:1/v1/chat/completions"),
+        ("http://h:1/", "http://h:1/v1/chat/completions"),
+        ("http://h:1/v1", "http://h:1/v1/chat/completions"),
+        ("http://h:1//v1/", "http://h:1/v1/chat/completions"),
+        ("http://h:1/v1/chat/completions", "http://h:1/v1/chat/completions"),
+        ("http://h:1/v1beta/openai/", "http://h:1/v1beta/openai/chat/completions"),
+        ("http://h:1/api/paas/v4", "http://h:1/api/paas/v4/chat/completions"),
+        ("http://h:1/custom/chat/completions/", "http://h:1/custom/chat/completions"),
+        ("http://h:1/proxy", "http://h:1/proxy/chat/completions"),
+        ("http://h:1/openai/deployments/d?api-version=1", "http://h:1/openai/deployments/d/chat/completions"),
+        ("http://h:1/x/chat/completions?api-version=1", "http://h:1/x/chat/completions"),
+    ],
+)
+def test_an_address_is_used_as_it_is_given(address, asked):
+    endpoint = endpoint_of(address)
+    assert endpoint.base_url + endpoint.located("/v1/chat/completions") == asked
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/messages"])
+@pytest.mark.parametrize("path", ["", "/anthropic", "/api/v4"])
+def test_anthropic_s_version_is_added_to_every_address(path, end):
+    endpoint = endpoint_of(f"https://h{path}{end}", always_versioned=True)
+    assert endpoint.base_url + endpoint.located("/v1/messages") == f"https://h{path}/v1/messages"
+
+
+def test_the_query_of_an_address_is_placed_like_a_key_and_shown_nowhere():
+    service = service_of(COMPATIBLE, base_url="https://h/v1?key=geheim&x=a%20b")
+    assert service.place_key(NO_KEY) == KeyPlace(params={"key": "geheim", "x": "a b"})
+    assert service.place_key("k").headers == {"Authorization": "Bearer k"}
+    assert "geheim" not in repr((service, endpoint_of("https://h/v1?key=geheim"), service.place_key("k")))
+
+
+def test_azure_takes_a_key_in_a_header_of_its_own():
+    place = service_of(COMPATIBLE, base_url="https://h/openai/deployments/d?api-version=1").place_key("k")
+    assert place == KeyPlace(params={"api-version": "1"}, headers={"api-key": "k"})
+
+
+@pytest.mark.parametrize("provider", [ANTHROPIC, OPENAI, MISTRAL], ids=lambda provider: provider.name)
+def test_a_batch_goes_where_the_analyses_go(provider):
+    service = service_of(provider, base_url="https://h/some/v9/openai")
+    request = next(service.batch.state("batch_1"))
+    assert request.path.startswith("/v1/" if provider is ANTHROPIC else "/batch")
+
+
+# ── what a server turns out to accept ──
+
+
+def analyst(provider=COMPATIBLE, base_url="http://h/v1", **choices):
+    endpoint = endpoint_for(provider, base_url)
+    service = service_of(provider, endpoint=endpoint)
+    return ModelAnalyst(service, provider, "m", None, stream=True, endpoint=endpoint, **choices)
+
+
+def asking(someone, *answers):
+    """What an analyst sends, as each answer comes: a reason is a refusal, an error an error, None a good reply."""
+    flow = someone.analyse(ARTICLE, replaceable=False)
+    requests = [next(flow)]
+    for told in answers:
+        try:
+            if told is None:
+                flow.send(Answer(200, None, whole(someone.provider)))
+            else:
+                requests.append(flow.throw(told if isinstance(told, Exception) else Refused(told, 1)))
+        except StopIteration as stop:
+            return requests, stop.value
+    return requests, None
+
+
+def body_of(request):
+    return json.loads(request.body)
+
+
+@pytest.mark.parametrize(
+    ("provider", "choices", "refusals", "gone", "come"),
+    [
+        (COMPATIBLE, {}, ["max_tokens"], {"max_tokens"}, {"max_completion_tokens", "response_format"}),
+        (OPENAI, {}, ["max_completion_tokens"], {"max_completion_tokens"}, {"max_tokens", "stream_options"}),
+        (MISTRAL, {}, ["response_format"], {"response_format"}, {"max_tokens"}),
+        (COMPATIBLE, {"effort": "low"}, ["reasoning_effort"], {"reasoning_effort"}, {"response_format", "max_tokens"}),
+        (
+            COMPATIBLE,
+            {},
+            ["response_format", "max_tokens"],
+            {"response_format", "max_tokens"},
+            {"max_completion_tokens"},
+        ),
+        (OPENAI, {}, ["stream_options"], {"stream_options"}, {"response_format"}),
+        (ANTHROPIC, {"effort": "low"}, ["reasoning_effort"], set(), {"output_config"}),
+        (COMPATIBLE, {}, [""], {"response_format"}, {"max_tokens"}),
+        (COMPATIBLE, {}, ["", ""], {"response_format", "max_tokens"}, {"max_completion_tokens"}),
+    ],
+)
+def test_what_a_server_refuses_is_left_out_and_by_all_articles_after_it(provider, choices, refusals, gone, come):
+    someone = analyst(provider, **choices)
+    reasons = [f"{BAD_REQUEST} (HTTP 400){': ' * bool(name)}{name}" for name in refusals]
+    requests, analysed = asking(someone, *reasons, None)
+    assert analysed.provider == provider.name
+    assert len(requests) == 1 + len(refusals)
+    for request in (requests[-1], asking(someone)[0][0]):
+        assert not gone & body_of(request).keys()
+        assert come <= body_of(request).keys()
+
+
+def test_a_form_that_is_refused_as_well_teaches_nothing_and_the_first_reason_stands():
+    someone = analyst()
+    with pytest.raises(Refused, match=r"\(HTTP 400\): response_format"):
+        asking(
+            someone,
+            *[f"{BAD_REQUEST} (HTTP 400): {name}" for name in ("response_format", "max_tokens", "max_tokens")] * 2,
+        )
+    assert {"response_format", "max_tokens"} <= body_of(asking(someone)[0][0]).keys()
+
+
+def test_a_schema_that_makes_a_server_fail_is_left_out_and_blamed_once():
+    someone = analyst()
+    assert "response_format" not in body_of(asking(someone, GaveUp("HTTP 500", 5), None)[0][1])
+    assert "response_format" not in body_of(asking(someone)[0][0])
+    someone = analyst()
+    for _ in range(2):
+        with pytest.raises(GaveUp, match="HTTP 500"):
+            asking(someone, GaveUp("HTTP 500", 5), GaveUp("HTTP 500", 5))
+        assert someone.dialect.schema_is_fine
+    with pytest.raises(GaveUp):
+        asking(someone, GaveUp("HTTP 500", 5))  # not asked without a schema again
+
+
+def test_a_reply_that_was_cut_is_asked_for_once_more_with_more_room():
+    someone = analyst(OPENAI, max_tokens=500)
+    requests, analysed = asking(someone, "the reply was cut: max_tokens was used up by thinking", None)
+    assert [body_of(request)["max_completion_tokens"] for request in requests] == [500, 2000]
+    assert analysed.provider == "openai"
+    assert requests[1].tokens - requests[0].tokens == 1500
+    assert body_of(asking(someone)[0][0])["max_completion_tokens"] == 2000  # all that come after begin with it
+
+
+def test_a_reply_that_is_cut_again_names_the_settings_and_teaches_nothing():
+    someone = analyst(max_tokens=500)
+    cut = "the reply was cut: max_tokens was used up by thinking"
+    with pytest.raises(Refused, match=r"thinking \(2,000\); raise --max-tokens, or lower --reasoning-effort"):
+        asking(someone, cut, cut)
+    with pytest.raises(Refused, match=r"^the reply was cut.* \(500\); raise --max-tokens"):
+        asking(someone, cut, f"{BAD_REQUEST} (HTTP 400): max_tokens")  # more than the server gives
+    assert body_of(asking(someone)[0][0])["max_tokens"] == 500
+
+
+def test_the_version_that_an_address_wants_is_found_once():
+    for address, paths in [
+        ("http://h", ["/v1/chat/completions", "/chat/completions"]),
+        ("http://h/proxy", ["/chat/completions", "/v1/chat/completions"]),
+    ]:
+        someone = analyst(base_url=address)
+        requests, _ = asking(someone, f"{NO_SUCH_ADDRESS} (HTTP 404)", None)
+        assert [request.path for request in requests] == paths
+        assert asking(someone)[0][0].path == paths[1]
+    with pytest.raises(Refused, match=NO_SUCH_ADDRESS):
+        asking(analyst(base_url="http://h/v1"), f"{NO_SUCH_ADDRESS} (HTTP 404)")
+
+
+def test_an_effort_is_sent_in_the_api_s_own_words_and_is_another_memory():
+    openai, anthropic = asking(analyst(effort="low"))[0][0], asking(analyst(ANTHROPIC, effort="low"))[0][0]
+    assert body_of(openai)["reasoning_effort"] == "low"
+    assert body_of(anthropic)["output_config"]["effort"] == "low"
+    assert openai.known_as != asking(analyst())[0][0].known_as
+    assert asking(analyst(max_tokens=99))[0][0].known_as == asking(analyst())[0][0].known_as

@@ -605,7 +605,7 @@ def chosen(**choices):
 
 
 def test_the_pipeline_asks_the_web_and_each_provider_that_was_chosen():
-    made = chosen(provider="anthropic", fallback="mistral")
+    made = chosen(provider="anthropic", fallbacks=("mistral",))
     assert [service.name for service in made.pipeline.services] == ["web", "anthropic", "mistral"]
     assert [analyst.name.partition(":")[0] for analyst in made.analysts] == ["anthropic", "mistral"]
     assert (made.pipeline.columns, made.pipeline.merged, made.pipeline.lane_of) == (COLUMNS, True, lane_of)
@@ -632,7 +632,7 @@ def test_what_is_chosen_of_the_web_holds_for_the_web_alone():
     [
         ({}, {"provider": "anthropic"}),
         ({"provider": "openai"}, {"provider": "openai", "base_url": "http://localhost:1"}),
-        ({"provider": "openai"}, {"provider": "openai", "fallback": "local"}),
+        ({"provider": "openai"}, {"provider": "openai", "fallbacks": ("local",)}),
     ],
 )
 def test_who_analyses_makes_it_another_job(first, second):
@@ -663,7 +663,7 @@ def test_a_server_of_one_s_own_costs_nothing_and_is_asked_for_what_all_of_them_k
     [
         ({"provider": "gemini"}, "provider is 'gemini'; allowed are local, anthropic"),
         ({"provider": "openai", "model": "unheard-of"}, "--model unheard-of: its price is not known"),
-        ({"fallback": "mistral:unheard-of"}, "--model unheard-of: its price is not known"),
+        ({"fallbacks": ("mistral:unheard-of",)}, "--model unheard-of: its price is not known"),
     ],
 )
 def test_what_cannot_be_chosen_is_told(choices, message):

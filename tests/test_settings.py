@@ -42,6 +42,8 @@ def refusal(flags=None, file=None):
 
 def value_of(settings, name):
     value = getattr(settings, name)
+    if name == "api_keys":
+        return {host: key.get_secret_value() for host, key in value.items()}
     return value.get_secret_value() if name.endswith("_api_key") and value is not None else value
 
 
@@ -73,7 +75,9 @@ PLACES = [
     ("allow_private", ["a"], "b:1", None, "[d]", []),
     ("provider", "openai", "mistral", None, "anthropic", "local"),
     ("model", "a", "b", None, "d", None),
-    ("fallback", "openai", "mistral:b", None, "local", None),
+    ("fallback", ["openai"], "mistral:b", None, "[local]", []),
+    ("max_tokens", "16", "32", None, "64", 1024),
+    ("reasoning_effort", "low", "medium", None, "high", None),
     ("stream", False, "false", None, "false", True),
     ("batch", True, "true", None, "true", False),
     ("batch_size", "1", "2", None, "4", 1_000),
@@ -94,6 +98,7 @@ PLACES = [
     ("anthropic_api_key", "a", "b", None, "d", None),
     ("openai_api_key", "a", "b", None, "d", None),
     ("mistral_api_key", "a", "b", None, "d", None),
+    ("api_keys", {"a": "x"}, "a=y", None, "{a: z}", {}),
 ]
 READ = {
     "rate": lambda text: text if "/" in text else f"{text}/1s",
@@ -104,9 +109,10 @@ READ = {
         lambda text: str(text).lower() == "true",
     ),
     **dict.fromkeys(
-        ("feeds", "allow_private"), lambda named: named if isinstance(named, list) else [named.strip("[]")]
+        ("feeds", "allow_private", "fallback"), lambda named: named if isinstance(named, list) else [named.strip("[]")]
     ),
-    **dict.fromkeys(("burst", "concurrency", "attempts", "batch_size"), int),
+    **dict.fromkeys(("burst", "concurrency", "attempts", "batch_size", "max_tokens"), int),
+    "api_keys": lambda told: {"a=y": {"a": "y"}, "{a: z}": {"a": "z"}}.get(str(told), told),
     **dict.fromkeys(("timeout", "backoff_s", "backoff_factor", "backoff_cap_s", "budget", "since"), float),
     **dict.fromkeys(("deadline_s", "outage_s", "l1_size_mb", "batch_poll", "api_timeout"), float),
     **dict.fromkeys(("article_timeout", "api_minute", "ttl_rss", "ttl_scraped", "ttl_api"), float),

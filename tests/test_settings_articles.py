@@ -119,6 +119,13 @@ def test_what_is_no_duration(text):
         ("colour: blue", "colour: no such setting"),
         ("provider: hal", "provider is 'hal'; allowed: local, anthropic, openai, mistral"),
         ("fallback: hal:9000", "fallback is 'hal:9000'"),
+        ("fallback: [openai, hal]", "fallback is"),
+        ("fallback: openai:m@ftp://x", "fallback is 'openai:m@ftp://x'"),
+        ("fallback: [{provider: openai, url: http://x}]", "fallback is"),
+        ("base_url: http://a.example/v1#x", "base_url is"),
+        ("base_url: http://me@a.example/v1", "base_url is"),
+        ("max_tokens: 0", "max_tokens is '0'; allowed: a whole number"),
+        ("api_keys: {a b: x}", "api_keys: not a key"),
         ("budget: -1", "budget is '-1'; allowed: an amount in dollars"),
         ("allow_private: [http://x/]", "allow_private is"),
     ],
@@ -135,3 +142,40 @@ def test_a_key_is_never_repeated(monkeypatch):
     with pytest.raises(SettingError) as refused:
         load_for_articles({})
     assert "geheim" not in str(refused.value)
+
+
+def test_several_fallbacks_stay_in_their_order_wherever_they_are_set(tmp_path, monkeypatch):
+    several = [
+        "openai:llama3.2:3b@http://localhost:11434/v1?key=a,b",
+        "mistral",
+        "openai@https://b.example/v1beta/openai/",
+    ]
+    assert load_for_articles({"fallback": " ".join(several)}).fallback == several
+    monkeypatch.setenv("ENRICHER_FALLBACK", ",".join(several))
+    assert load_for_articles({}).fallback == several
+    monkeypatch.delenv("ENRICHER_FALLBACK")
+    text = """
+fallback:
+  - {provider: openai, model: "llama3.2:3b", base_url: "http://localhost:11434/v1?key=a,b"}
+  - mistral
+  - {provider: openai, base_url: https://b.example/v1beta/openai/}
+"""
+    assert load_for_articles({}, written(tmp_path, text)).fallback == several
+
+
+def test_an_address_of_an_api_may_have_a_query_and_a_film_api_s_may_not():
+    address = "https://a.example/openai/deployments/d?api-version=2024-10-21"
+    assert load_for_articles({"base_url": address}).base_url == address
+    with pytest.raises(SettingError):
+        load({"base_url": address})
+
+
+def test_a_refusal_repeats_no_query_and_no_key_of_a_host():
+    for flags in (
+        {"fallback": "openai:m@https://a.example/v1?key=geheim#x"},
+        {"base_url": "https://a.example/v1?key=geheim#x"},
+        {"api_keys": "a/b=geheim"},
+    ):
+        with pytest.raises(SettingError) as refused:
+            load_for_articles(flags)
+        assert "geheim" not in str(refused.value)

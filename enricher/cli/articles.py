@@ -45,8 +45,15 @@ _OPTIONS = (
     click.option("--since", metavar="TIME", help="Only articles younger than this: 12h, 7d. Undated ones are kept."),
     click.option("--provider", metavar="WHO", help="local, anthropic, openai or mistral.  [default: local]"),
     click.option("--model", metavar="M", help="The provider's model.  [default: a small one]"),
-    click.option("--base-url", metavar="URL", help="Stands for the provider's address (Ollama, vLLM, a proxy)."),
-    click.option("--fallback", metavar="WHO[:M]", help="Asked where the provider is exhausted, refuses or is down."),
+    click.option("--base-url", metavar="URL", help="The API's address, as its makers give it (Ollama, Gemini, Azure)."),
+    click.option(
+        "--fallback",
+        metavar="WHO[:M][@URL]",
+        multiple=True,
+        help="Asked where the provider is exhausted, refuses or is down. Several are asked in their order.",
+    ),
+    click.option("--max-tokens", metavar="N", help="Room for an analysis, thinking included.  [default: 1024]"),
+    click.option("--reasoning-effort", metavar="E", help="How much a model is to think: low, medium, high."),
     click.option(
         "--stream/--no-stream", "stream", default=None, help="Have answers come in pieces.  [default: stream]"
     ),
@@ -116,7 +123,7 @@ def _settings(words: dict[str, Any]) -> ArticleSettings:
 
     names = (
         *("db", "mode", "concurrency", "rate", "burst", "limiter", "timeout", "base_url"),
-        *("provider", "model", "fallback", "stream", "budget", "since"),
+        *("provider", "model", "stream", "budget", "since", "max_tokens", "reasoning_effort"),
     )
     flags = {name: words[name] for name in names}
     if words["use_async"]:
@@ -126,6 +133,8 @@ def _settings(words: dict[str, Any]) -> ArticleSettings:
     for name in ("spreadsheet_safe", "batch", "ignore_robots"):
         if words[name]:
             flags[name] = True
+    if words["fallback"]:
+        flags["fallback"] = " ".join(words["fallback"])
     if words["allow_private"]:
         flags["allow_private"] = ",".join(words["allow_private"])
     settings = load_for_articles(flags, _path(words["config"]))
@@ -200,7 +209,9 @@ def articles_of(settings: ArticleSettings) -> Articles:
             provider=settings.provider,
             model=settings.model,
             base_url=settings.base_url,
-            fallback=settings.fallback,
+            fallbacks=tuple(settings.fallback),
+            max_tokens=settings.max_tokens,
+            reasoning_effort=settings.reasoning_effort,
             stream=settings.stream,
             batch=settings.batch,
             batch_size=settings.batch_size,
@@ -223,25 +234,38 @@ def articles_of(settings: ArticleSettings) -> Articles:
 
 
 def keys_of(settings: ArticleSettings, chosen: Articles) -> dict[str, str]:
-    """The keys that are needed, by service.
+    """The keys that are needed, by service. A host gets the key that `api_keys` has for it.
+
+    The key of a provider goes to one origin only: the provider's own if it is asked, else the first one that speaks like it.
 
     :raises SettingError: if one is missing.
     """
     from ..errors import SettingError
     from ..pipelines.articles.analysts import ModelAnalyst
+    from ..pipelines.articles.providers.endpoints import NO_KEY
 
-    keys = {}
-    for analyst in chosen.analysts:
-        if not isinstance(analyst, ModelAnalyst):
-            continue
-        secret = getattr(settings, analyst.provider.key_variable.lower())
-        if secret is not None:
-            keys[analyst.service.name] = secret.get_secret_value()
-        elif analyst.price is not None:
-            raise SettingError(
-                f"no API key: set {analyst.provider.key_variable} to a key of yours; --provider local needs none"
-            )
+    models = [one for one in chosen.analysts if isinstance(one, ModelAnalyst)]
+    at_home = [one for one in models if one.service.base_url == one.provider.base_url]
+    homes: dict[str, str] = {}
+    for one in (*at_home, *models):
+        homes.setdefault(one.provider.key_variable, _origin(one.service.base_url))
+    keys: dict[str, str] = {}
+    for one in models:
+        origin = _origin(one.service.base_url)
+        host, variable = origin.partition("://")[2].lower(), one.provider.key_variable
+        secret = settings.api_keys.get(host) or settings.api_keys.get(host.rpartition(":")[0])
+        if secret is None and homes[variable] == origin:
+            secret = getattr(settings, variable.lower())
+        if secret is None and one.price is not None:
+            where = variable if homes[variable] == origin else f"api_keys (`HOST: KEY` in --config) for {host}"
+            raise SettingError(f"no API key: set {where} to a key of yours; --provider local needs none")
+        keys[one.service.name] = NO_KEY if secret is None else secret.get_secret_value()
     return keys
+
+
+def _origin(address: str) -> str:
+    """An address' scheme and host."""
+    return "/".join(address.split("/", 3)[:3])
 
 
 class Tokens:

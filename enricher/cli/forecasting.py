@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 TOKENS_IN, TOKENS_OUT = 1_415, 600
 """Of an article in the mean: 1,115 of the texts of 181 real pages, 300 of our prompt; 600 of an analysis."""
 
-LONG, MOST_TOKENS_OUT = 3, 1_024
-"""Of an article that is long: so many times the text, and all the room that an analysis has."""
+LONG = 3
+"""Of an article that is long: so many times the text. Its analysis takes all the room that it has."""
 
 ANALYSIS_S, PAGE_S = 3.5, 0.5
 """What an analysis and a page take, seconds: about, of models and sites in everyday use."""
@@ -75,7 +75,7 @@ def _forecast(
     robots = 0 if settings.ignore_robots else len({urlsplit(page).netloc for page in pages})
     web_requests, analyses = len(pages) + robots, 0 if model is None else len(todo)
     usual = Usage(TOKENS_IN * analyses, TOKENS_OUT * analyses)
-    long = Usage(LONG * usual.tokens_in, MOST_TOKENS_OUT * analyses)
+    long = Usage(LONG * usual.tokens_in, (0 if model is None else model.max_tokens) * analyses)
     costs = [0, 0]
     if model is not None and model.price is not None:
         costs = [round(model.price.of(usage) * model.discount) for usage in (usual, long)]

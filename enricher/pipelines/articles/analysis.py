@@ -108,7 +108,8 @@ class Prompt:
     """What a model is asked, for any provider. `schema` None: it is not asked to keep to a JSON schema.
 
     `content` tells what the article says, in 32 hexadecimal digits: its title and all its text, blanks and invisible
-    characters aside.
+    characters aside. `effort` is how much a model is to think, in its API's words; None: as much as it does by default.
+    `unaccepted` names parameters that the server does not accept.
     """
 
     system: str
@@ -116,6 +117,8 @@ class Prompt:
     schema: Mapping[str, Any] | None
     max_tokens: int
     content: str
+    effort: str | None = None
+    unaccepted: frozenset[str] = frozenset()
 
 
 # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -141,11 +144,12 @@ def prompt_of(article: Article, max_tokens: int = MOST_TOKENS, most_chars: int =
     return Prompt(_SYSTEM.replace("{nonce}", nonce), user, SCHEMA, max_tokens, content)
 
 
-def known_as(content: str, provider: str, model: str) -> str:
-    """What the analysis of a content (`Prompt.content`) is remembered by: a changed article, prompt, provider or model asks
-    anew.
+def known_as(content: str, provider: str, model: str, effort: str | None = None) -> str:
+    """What the analysis of a content (`Prompt.content`) is remembered by: a changed article, prompt, provider, model or
+    effort asks anew.
     """
-    return f"analysis {content} prompt {PROMPT_VERSION} by {provider} {model}"
+    thinking = "" if effort is None else f" effort {effort}"
+    return f"analysis {content} prompt {PROMPT_VERSION} by {provider} {model}{thinking}"
 
 
 def _digest(text: str) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...errors import Refused
+from ...errors import ExchangeError, Refused
 from ...model import Answer, Compute, Failed, Price, Request, Service, Usage
-from .analysis import Analysis, Article, Prompt, prompt_of
+from .analysis import MOST_TOKENS, Analysis, Article, Prompt, prompt_of
 from .providers import local
-from .providers.base import BAD_REQUEST, Provider
-from .providers.services import REFUSED, analysis_request, reply_of
+from .providers.base import BAD_REQUEST, NO_SUCH_ADDRESS, Provider
+from .providers.dialect import SCHEMA, WIDER, Dialect, Form, doubted
+from .providers.endpoints import VERSION, Endpoint
+from .providers.services import CUT, REFUSED, analysis_request, reply_of
 from .recipe import Analysed
 
 LOCAL, LOCAL_MODEL = "local", "extractive"
+FAILED = "HTTP 500"
+_OF_A_FORM = (BAD_REQUEST, NO_SUCH_ADDRESS, FAILED)
 NANO = 1e9
 
 
@@ -39,7 +43,11 @@ class LocalAnalyst:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnalyst:
-    """Asks a model. `price` None: it costs nothing (a server of one's own). `discount` is what a batch's price is times."""
+    """Asks a model. `price` None: it costs nothing (a server of one's own). `discount` is what a batch's price is times.
+
+    `max_tokens` is the room for an answer, thinking included; `effort` how much the model is to think, in its API's words.
+    `endpoint` and `dialect` hold what the server turned out to want; they are shared by all workers.
+    """
 
     service: Service
     provider: Provider
@@ -48,6 +56,10 @@ class ModelAnalyst:
     stream: bool
     later: bool = False
     discount: float = 1.0
+    max_tokens: int = MOST_TOKENS
+    effort: str | None = None
+    endpoint: Endpoint | None = None
+    dialect: Dialect = field(default_factory=Dialect, compare=False)
 
     @property
     def name(self) -> str:
@@ -60,19 +72,74 @@ class ModelAnalyst:
 
         :raises ExchangeError: if the provider is exhausted, refuses, is down, or does not keep to the schema.
         """
-        prompt = prompt_of(article)
-        try:
-            answer: Answer = yield self._request(prompt, replaceable)
-        except Refused as refused:
-            if not refused.reason.startswith(BAD_REQUEST):
-                raise
-            # Some servers know no schema. The prompt describes the fields as well.
-            answer = yield self._request(replace(prompt, schema=None), replaceable)
+        prompt = replace(prompt_of(article, self.max_tokens), effort=self.effort)
+        answer = yield from self._answer(prompt, replaceable)
         if answer.missing:
             return Failed(REFUSED)
         analysis, usage = reply_of(self.provider, answer)
         told = usage or Usage()
         return Analysed(analysis, self.provider.name, self.model, told.tokens_in, told.tokens_out, self._cost(usage))
+
+    def _answer(self, prompt: Prompt, replaceable: bool) -> Generator[Request, Any, Answer]:
+        """The answer to a prompt, in the form and at the address that the server accepts.
+
+        :raises ExchangeError: if it accepts none, of the first form; or if the reply is cut again with more room.
+        """
+        form, versions = self.dialect.form, self._versions()
+        version = versions.pop(0)
+        first: ExchangeError | None = None  # what the form that everybody begins with was refused for
+        cut_before = False
+        while True:
+            try:
+                answer: Answer = yield self._request(form.of(prompt), version, replaceable)
+            except ExchangeError as error:
+                if error.reason.startswith(CUT):
+                    if cut_before or form.room > 1:
+                        raise self._cut(error, form.of(prompt)) from None
+                    cut_before, form = True, replace(form, room=WIDER)
+                elif cut_before:  # more room than the server gives
+                    raise self._cut(error, prompt) from None
+                elif error.reason.startswith(NO_SUCH_ADDRESS) and versions:
+                    version = versions.pop(0)
+                elif (other := self._other_form(error, form, prompt)) is not None:
+                    form = other
+                elif first is not None and error.reason.startswith(_OF_A_FORM):
+                    self.dialect.schema_is_fine = self.dialect.schema_is_fine or first.reason == error.reason == FAILED
+                    raise first from None
+                else:
+                    raise
+                first = first or error
+            else:
+                self.dialect.learn(form)
+                if self.endpoint is not None:
+                    self.endpoint.version = version
+                return answer
+
+    def _versions(self) -> list[str]:
+        """The versions that the address may want, the one first that is known to be right."""
+        if self.endpoint is None:
+            return [VERSION]
+        known = self.endpoint.version
+        return [known, *(one for one in self.endpoint.versions if one != known)]
+
+    def _other_form(self, error: ExchangeError, form: Form, prompt: Prompt) -> Form | None:
+        """The form to ask in after a refusal; None if there is none that may help."""
+        known = self.dialect.form.joined(form)
+        if error.reason.startswith(BAD_REQUEST):
+            if known.unaccepted != form.unaccepted:  # another worker has learnt it meanwhile
+                return replace(known, room=form.room)
+            doubt = doubted(error.reason, self.provider, form.of(prompt))
+            return None if doubt is None else form.without(doubt)
+        # Servers that can't use a schema fail with 500 as well. It is no refusal, so nothing else is left out for it.
+        if error.reason == FAILED and form.of(prompt).schema is not None and not self.dialect.schema_is_fine:
+            return form.without(SCHEMA)
+        return None
+
+    def _cut(self, error: ExchangeError, prompt: Prompt) -> Refused:
+        """That a reply was cut, with what to do."""
+        why = error.reason if error.reason.startswith(CUT) else f"{CUT}: it is longer than max_tokens"
+        less = ", or lower --reasoning-effort" if "thinking" in why else ""
+        return Refused(f"{why} ({prompt.max_tokens:,}); raise --max-tokens{less}", error.attempts)
 
     def _cost(self, usage: Usage | None) -> float | None:
         """Dollars."""
@@ -80,7 +147,8 @@ class ModelAnalyst:
             return 0.0
         return None if usage is None else round(self.price.of(usage) * self.discount / NANO, 9)
 
-    def _request(self, prompt: Prompt, replaceable: bool) -> Request:
+    def _request(self, prompt: Prompt, version: str, replaceable: bool) -> Request:
+        endpoint = self.endpoint
         return analysis_request(
             self.service,
             self.provider,
@@ -90,4 +158,5 @@ class ModelAnalyst:
             stream=self.stream and not self.later,
             later=self.later,
             replaceable=replaceable,
+            located=None if endpoint is None else lambda path: endpoint.located(path, version),
         )

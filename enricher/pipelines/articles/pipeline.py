@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -9,14 +11,16 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ...errors import SettingError
-from ...model import Item, Pipeline, Window
+from ...model import Item, Pipeline, Service, Window
 from .addresses import site_of
-from .analysis import PROMPT_VERSION
+from .analysis import MOST_TOKENS, PROMPT_VERSION
 from .analysts import LOCAL, LocalAnalyst, ModelAnalyst
 from .fetching import Fetcher
 from .prices import discount_of, load_prices, price_of
 from .providers import BY_NAME
-from .providers.services import service_of
+from .providers.base import Provider
+from .providers.endpoints import Endpoint
+from .providers.services import endpoint_for, service_of
 from .reading import FEED_TABLE
 from .recipe import COLUMNS, Analyst, article_recipe
 from .web import BURST, DAY_S, HOUR_S, RATE, agent_of, web
@@ -26,14 +30,17 @@ from .web import BURST, DAY_S, HOUR_S, RATE, agent_of, web
 class Choices:
     """What may be chosen about articles. Times in seconds; `windows` and `burst` are of the web, never of a provider.
 
-    `fallback` is "PROVIDER" or "PROVIDER:MODEL". `today` decides which price holds.
+    `fallbacks` are "PROVIDER", "PROVIDER:MODEL", "PROVIDER@ADDRESS" or "PROVIDER:MODEL@ADDRESS", in the order in which
+    they are asked. `max_tokens` is the room for an answer, thinking included. `today` decides which price holds.
     """
 
     today: date
     provider: str = LOCAL
     model: str | None = None
     base_url: str | None = None
-    fallback: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    max_tokens: int = MOST_TOKENS
+    reasoning_effort: str | None = None
     stream: bool = True
     batch: bool = False
     batch_size: int = 1_000
@@ -102,18 +109,44 @@ def lane_of(item: Item) -> str:
 def _options(choices: Choices, analysts: tuple[Analyst, ...]) -> dict[str, str]:
     """What changes the answers."""
     who = [one.name for one in analysts]
-    return {"analysts": ", ".join(who), "base_url": choices.base_url or "", "prompt": str(PROMPT_VERSION)}
+    where = [_shown(address) for _, _, address in _wanted(choices)]
+    options = {"analysts": ", ".join(who), "base_url": where[0], "prompt": str(PROMPT_VERSION)}
+    if any(where[1:]):
+        options["fallback_urls"] = ", ".join(where[1:])
+    if choices.reasoning_effort is not None:
+        options["reasoning_effort"] = choices.reasoning_effort
+    return options
+
+
+def _shown(address: str | None) -> str:
+    """An address without its query, which may hold a key."""
+    return (address or "").partition("?")[0]
+
+
+Place = tuple[Service, Endpoint]
+
+_ADDRESS = re.compile(r"@(?=https?://)")
+
+
+def _wanted(choices: Choices) -> list[tuple[str, str | None, str | None]]:
+    """Who is asked, one after the other: provider, model and address."""
+    wanted = [(choices.provider, choices.model, choices.base_url)]
+    for fallback in choices.fallbacks:
+        who, *address = _ADDRESS.split(fallback, maxsplit=1)
+        name, _, model = who.partition(":")
+        wanted.append((name, model or None, address[0] if address else None))
+    return wanted
 
 
 def _analysts(choices: Choices) -> list[Analyst]:
-    wanted = [(choices.provider, choices.model, choices.base_url)]
-    if choices.fallback is not None:
-        name, _, model = choices.fallback.partition(":")
-        wanted.append((name, model or None, None))
-    return [_analyst(choices, name, model, base_url) for name, model, base_url in wanted]
+    services: dict[str, Place] = {}
+    return [_analyst(choices, services, name, model, address) for name, model, address in _wanted(choices)]
 
 
-def _analyst(choices: Choices, name: str, model: str | None, base_url: str | None) -> Analyst:
+def _analyst(
+    choices: Choices, services: dict[str, Place], name: str, model: str | None, base_url: str | None
+) -> Analyst:
+    """Who is asked. `services` are those of the others, by name: each has a name of its own."""
     if name == LOCAL:
         if choices.batch and choices.provider == LOCAL:
             raise SettingError("--batch: texts that are analysed on this machine cost nothing; leave it out")
@@ -126,13 +159,7 @@ def _analyst(choices: Choices, name: str, model: str | None, base_url: str | Non
     price = price_of(prices, name, chosen, choices.today)
     if price is None and name == "openai" and base_url is not None:
         provider = BY_NAME["compatible"]  # a server of one's own that speaks like it: it knows less, and costs nothing
-    service = service_of(
-        provider,
-        base_url=base_url,
-        timeout_s=choices.api_timeout_s,
-        lifetime_s=choices.analyses_s,
-        minute_s=choices.api_minute_s,
-    )
+    service, endpoint = _made(choices, provider, base_url, services)
     if service.batch is not None:  # kept in any case: what was handed in by an earlier run is waited for
         most = min(service.batch.most, choices.batch_size)
         service = replace(service, batch=replace(service.batch, most=most, discount=discount_of(prices, name)))
@@ -150,4 +177,31 @@ def _analyst(choices: Choices, name: str, model: str | None, base_url: str | Non
         stream=choices.stream,
         later=choices.batch,
         discount=service.batch.discount if choices.batch and service.batch is not None else 1.0,
+        max_tokens=choices.max_tokens,
+        effort=choices.reasoning_effort,
+        endpoint=endpoint,
     )
+
+
+def _made(
+    choices: Choices, provider: Provider, base_url: str | None, services: dict[str, Place]
+) -> tuple[Service, Endpoint]:
+    """The service at an address: the same one for two models there, and one with a name of its own for another address."""
+    endpoint = endpoint_for(provider, base_url)
+    host = urlsplit(endpoint.base_url).netloc
+    more = (f"{provider.name} at {host} ({number})" for number in itertools.count(2))
+    for name in itertools.chain((provider.name, f"{provider.name} at {host}"), more):
+        service, there = services.get(name, (None, endpoint))
+        if service is not None and (there.base_url, there.query) != (endpoint.base_url, endpoint.query):
+            continue
+        if service is None:
+            service = service_of(
+                provider,
+                endpoint=endpoint,
+                name=name,
+                timeout_s=choices.api_timeout_s,
+                lifetime_s=choices.analyses_s,
+                minute_s=choices.api_minute_s,
+            )
+        return services.setdefault(name, (service, there))
+    raise AssertionError("names are numbered without end")

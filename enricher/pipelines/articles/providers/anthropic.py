@@ -32,9 +32,9 @@ from .base import (
     CLOCK_SLACK_S,
     JSON_HEADERS,
     MOST_PAGES,
+    Ask,
     Built,
     Flow,
-    Here,
     Provider,
     Reply,
     Stop,
@@ -77,8 +77,13 @@ def build(model: str, prompt: Prompt, stream: bool) -> Built:
         "system": prompt.system,
         "messages": [{"role": "user", "content": prompt.user}],
     }
+    config: dict[str, Any] = {}
     if prompt.schema is not None:
-        body["output_config"] = {"format": {"type": "json_schema", "schema": prompt.schema}}
+        config["format"] = {"type": "json_schema", "schema": prompt.schema}
+    if prompt.effort is not None:
+        config["effort"] = prompt.effort
+    if config:
+        body["output_config"] = config
     if stream:
         body["stream"] = True
     return Built(_PATH, _HEADERS, packed(body))
@@ -171,11 +176,11 @@ def count_deltas(piece: bytes) -> int:
 # ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def batch(here: Here) -> BatchApi:
+def batch(ask: Ask) -> BatchApi:
     """Message Batches: half the price, up to 24 hours; 100,000 requests at most, of which we use few."""
 
     def asked(path: str, **more: Any) -> Request:
-        return Request(here(), path, kind="batch", headers=_HEADERS, **more)
+        return ask(path, headers=_HEADERS, **more)
 
     def submit(requests: Sequence[tuple[str, Request]]) -> Flow[str]:
         entries = [{"custom_id": name, "params": unstreamed(request)} for name, request in requests]
@@ -255,5 +260,6 @@ ANTHROPIC = Provider(
     hints=hints,
     count_deltas=count_deltas,
     batch_path=_BATCHES,
+    always_versioned=True,
     batch=batch,
 )

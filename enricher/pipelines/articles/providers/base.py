@@ -33,7 +33,6 @@ from ....model import (
     Request,
     Response,
     Retry,
-    Service,
     Usage,
     Verdict,
     Window,
@@ -80,8 +79,8 @@ class Reply:
     thought: bool = False
 
 
-Here = Callable[[], Service]
-"""The service that a batch belongs to; a function, since the service holds its batch API."""
+Ask = Callable[..., Request]
+"""Makes a request about a batch: `ask(path, **more)`. The service that it asks holds the batch's API."""
 
 T = TypeVar("T")
 Flow = Generator[Request, Answer, T]
@@ -95,7 +94,8 @@ class Provider:
     it is none. A stream is whole once it has told why the model stopped. `judge(response, data)` knows its refusals and
     faults; None leaves an answer to the reader and the general rules. `hints(response, minute_s)` reads the quota headers,
     which count by the minute. `count_deltas(piece)` counts the pieces of text in a piece of a stream. `batch_path` is where
-    a batch is handed in, `batch(here)` its API.
+    a batch is handed in, `batch(ask)` its API. `always_versioned`: its clients add a version to every address. `bound` is the
+    usual name of the bound on the answer, if servers that speak like it know another.
     """
 
     name: str
@@ -108,7 +108,9 @@ class Provider:
     hints: Callable[[Response, float], Hints | None]
     count_deltas: Callable[[bytes], int]
     batch_path: str = ""
-    batch: Callable[[Here], BatchApi] | None = None
+    always_versioned: bool = False
+    bound: str | None = None
+    batch: Callable[[Ask], BatchApi] | None = None
 
     def judge(self, response: Response, data: Any) -> Verdict | None:
         """What a refusal or a fault means; `data` is the parsed body, or None where it was not parsed."""
@@ -217,9 +219,19 @@ def _fault(data: Any) -> _Fault | None:
     words = frozenset(word.lower() for word in told if isinstance(word, str))
     numbers = [int(one) for one in told if type(one) is int or (isinstance(one, str) and _STATUS.fullmatch(one))]
     text = error.get("message")
-    message = text if isinstance(text, str) else ""
+    message = text if isinstance(text, str) else json.dumps(text or "")  # Mistral tells what was wrong where
     status = next((number for number in numbers if 400 <= number <= 599), None)
     return _Fault(words, message, status, _parameter_in(error.get("param")) or _parameter_in(message))
+
+
+_DETAILED = frozenset({400, 404, 422, 500})
+
+
+def _detail(data: Any) -> _Fault | None:
+    """A fault as FastAPI tells it, and servers built on it: {"detail": a text, or a list of what was wrong where}."""
+    detail = data.get("detail") if isinstance(data, Mapping) else None
+    text = json.dumps(detail)
+    return None if detail is None else _Fault(frozenset(), text, parameter=_parameter_in(text))
 
 
 _STATUS = re.compile(r"[45]\d\d", re.ASCII)
@@ -246,7 +258,8 @@ def judge_fault(response: Response, data: Any) -> Verdict | None:
     if accepted and is_stream(response.body):
         fault = _fault_in_stream(response.body)
     else:
-        fault = _fault(parsed(response.body) if data is None else data)
+        read = parsed(response.body) if data is None else data
+        fault = _fault(read) or (_detail(read) if response.status in _DETAILED else None)
     if accepted:
         return None if fault is None else _judge_inside(fault, retry_after_s(response))
     return _final(response.status, fault) or _passing(response, fault)

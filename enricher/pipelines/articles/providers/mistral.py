@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from ....model import BatchApi, BatchResult, BatchState, Hints, Request, Response
 from .base import (
@@ -19,8 +18,8 @@ from .base import (
     JSON_HEADERS,
     MARK,
     MOST_PAGES,
+    Ask,
     Flow,
-    Here,
     Provider,
     checked_id,
     count,
@@ -54,11 +53,8 @@ def hints(response: Response, minute_s: float) -> Hints | None:
 _UNENDED = {"QUEUED", "RUNNING", "CANCELLATION_REQUESTED"}
 
 
-def batch(here: Here) -> BatchApi:
+def batch(asked: Ask) -> BatchApi:
     """Batch jobs: half the price, up to 24 hours; 10,000 inline requests at most, of which we use few."""
-
-    def asked(path: str, **more: Any) -> Request:
-        return Request(here(), path, kind="batch", **more)
 
     def submit(requests: Sequence[tuple[str, Request]]) -> Flow[str]:
         bodies = [unstreamed(request) for _, request in requests]
@@ -118,4 +114,5 @@ MISTRAL = Provider(
     count_deltas=count_deltas,
     batch_path=_BATCHES,
     batch=batch,
+    bound="max_tokens",
 )

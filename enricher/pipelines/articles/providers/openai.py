@@ -25,9 +25,9 @@ from .base import (
     JSON_HEADERS,
     MARK,
     MOST_PAGES,
+    Ask,
     Built,
     Flow,
-    Here,
     Provider,
     Reply,
     Stop,
@@ -72,7 +72,7 @@ _STOPS: Mapping[str, Stop] = {
 
 
 def chat_body(model: str, prompt: Prompt, stream: bool) -> dict[str, Any]:
-    """What all that speak chat/completions understand; the bound on the answer has two names, and is not in it."""
+    """What all that speak chat/completions understand; without the bound on the answer, which has two names (`bounded`)."""
     body: dict[str, Any] = {
         "model": model,
         "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
@@ -80,22 +80,30 @@ def chat_body(model: str, prompt: Prompt, stream: bool) -> dict[str, Any]:
     if prompt.schema is not None:
         named = {"name": "analysis", "schema": prompt.schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
+    if prompt.effort is not None:
+        body["reasoning_effort"] = prompt.effort
     if stream:
         body["stream"] = True
     return body
 
 
+def bounded(prompt: Prompt, usual: str) -> dict[str, int]:
+    """The bound on the answer, under its usual name, or under the other one if the server does not accept that."""
+    other = "max_tokens" if usual == "max_completion_tokens" else "max_completion_tokens"
+    return {other if usual in prompt.unaccepted else usual: prompt.max_tokens}
+
+
 def build(model: str, prompt: Prompt, stream: bool) -> Built:
     """The request for an analysis, as OpenAI takes it."""
-    body = {**chat_body(model, prompt, stream), "max_completion_tokens": prompt.max_tokens}
-    if stream:
+    body = {**chat_body(model, prompt, stream), **bounded(prompt, "max_completion_tokens")}
+    if stream and "stream_options" not in prompt.unaccepted:
         body["stream_options"] = {"include_usage": True}
     return Built(CHAT_PATH, JSON_HEADERS, packed(body))
 
 
 def build_compatible(model: str, prompt: Prompt, stream: bool) -> Built:
     """The request for an analysis, as others take it: Mistral, and servers of one's own."""
-    return Built(CHAT_PATH, JSON_HEADERS, packed({**chat_body(model, prompt, stream), "max_tokens": prompt.max_tokens}))
+    return Built(CHAT_PATH, JSON_HEADERS, packed({**chat_body(model, prompt, stream), **bounded(prompt, "max_tokens")}))
 
 
 def read(body: bytes, stream: bool) -> Reply:
@@ -224,11 +232,8 @@ def count_deltas(piece: bytes) -> int:
 _UNENDED = {"validating", "in_progress", "finalizing", "cancelling"}
 
 
-def batch(here: Here) -> BatchApi:
+def batch(asked: Ask) -> BatchApi:
     """Batches: half the price, up to 24 hours; 50,000 requests at most, of which we use few."""
-
-    def asked(path: str, **more: Any) -> Request:
-        return Request(here(), path, kind="batch", **more)
 
     def submit(requests: Sequence[tuple[str, Request]]) -> Flow[str]:
         bodies = [unstreamed(request) for _, request in requests]
@@ -318,6 +323,7 @@ OPENAI = Provider(
     count_deltas=count_deltas,
     batch_path=_BATCHES,
     batch=batch,
+    bound="max_completion_tokens",
 )
 
 COMPATIBLE = replace(
@@ -328,4 +334,5 @@ COMPATIBLE = replace(
     build=build_compatible,
     batch_path="",
     batch=None,
+    bound="max_tokens",
 )

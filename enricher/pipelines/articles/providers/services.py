@@ -29,6 +29,7 @@ from ....model import (
 )
 from ..analysis import Analysis, Prompt, known_as, most_prompt_tokens, prompt_tokens, read_analysis
 from .base import Provider, Reply, is_stream
+from .endpoints import VERSION, Endpoint, endpoint_of
 
 ANALYSIS = "analysis"
 """The kind of a request for an analysis: the one that is remembered. What a batch asks is of the kind "batch"."""
@@ -51,6 +52,8 @@ def service_of(
     provider: Provider,
     *,
     base_url: str | None = None,
+    endpoint: Endpoint | None = None,
+    name: str | None = None,
     timeout_s: float = 60.0,
     windows: tuple[Window, ...] = (),
     token_windows: tuple[Window, ...] = (),
@@ -59,24 +62,30 @@ def service_of(
 ) -> Service:
     """A provider as a service. `lifetime_s` is how long its analyses are good.
 
-    `base_url` is where it is, with or without the `/v1` at its end. `windows` and `token_windows` hold until its headers
-    tell others. `minute_s` is what its API takes for a minute, seconds: a simulated one may be short.
+    `endpoint` is where it is, or `base_url` says so (see endpoints.py). `name` is by default the provider's. `windows` and
+    `token_windows` hold until its headers tell others. `minute_s` is what its API takes for a minute, seconds: a simulated
+    one may be short.
     """
+    there = endpoint or endpoint_for(provider, base_url)
     made: list[Service] = []
+
+    def ask(path: str, **more: Any) -> Request:
+        return Request(made[0], there.located(path), kind="batch", **more)
+
     lifetime = Lifetime(found_s=lifetime_s, missing_s=min(lifetime_s, REFUSED_S))
     service = Service(
-        name=provider.name,
-        base_url=_address(base_url or provider.base_url),
+        name=name or provider.name,
+        base_url=there.base_url,
         windows=windows,
         token_windows=token_windows,
-        place_key=provider.place_key,
+        place_key=there.placing(provider.place_key),
         classify=partial(classify, provider),
         lifetimes={ANALYSIS: lifetime},
         timeout_s=timeout_s,
         max_bytes=MOST_BYTES,
         hints=_hints(provider, minute_s),
         usage=partial(usage_of, provider),
-        batch=None if provider.batch is None else provider.batch(lambda: made[0]),
+        batch=None if provider.batch is None else provider.batch(ask),
     )
     made.append(service)
     return service
@@ -86,9 +95,9 @@ def _hints(provider: Provider, minute_s: float) -> Callable[[Response], Any]:
     return lambda response: provider.hints(response, minute_s)
 
 
-def _address(base_url: str) -> str:
-    """An address without what our paths begin with: clients disagree about whose the `/v1` is."""
-    return base_url.rstrip("/").removesuffix("/v1")
+def endpoint_for(provider: Provider, base_url: str | None) -> Endpoint:
+    """Where a provider is: at its own address, or at another one."""
+    return endpoint_of(base_url or provider.base_url, always_versioned=provider.always_versioned)
 
 
 def classify(provider: Provider, request: Request, response: Response, data: Any) -> Verdict | None:
@@ -98,7 +107,7 @@ def classify(provider: Provider, request: Request, response: Response, data: Any
     """
     accepted = 200 <= response.status < 300
     verdict = None if accepted and request.kind != ANALYSIS else provider.judge(response, data)
-    if request.method == "POST" and request.path == provider.batch_path:
+    if request.method == "POST" and provider.batch_path and request.path.endswith(provider.batch_path[len(VERSION) :]):
         return _judge_hand_in(response, verdict)
     if accepted and verdict is None and request.kind == ANALYSIS:
         return _judge_reply(provider, response.body)
@@ -177,11 +186,13 @@ def analysis_request(
     stream: bool,
     later: bool = False,
     replaceable: bool = False,
+    located: Callable[[str], str] | None = None,
 ) -> Request:
     """The request for an article's analysis. Its prompt is `prompt_of` the article.
 
     It reserves what its prompt takes by estimate and all that its answer may take. It is charged at most what no prompt of
     so many bytes and no such answer can pass, so that a budget holds whatever the text. `price` None: it costs nothing.
+    `located` says how the server spells a path (`Endpoint.located`).
     """
     path, headers, body = provider.build(model, prompt, stream)
     most = Usage(tokens_in=most_prompt_tokens(prompt), tokens_out=prompt.max_tokens)
@@ -189,13 +200,13 @@ def analysis_request(
     elsewhere = "" if service.base_url == provider.base_url else f" at {service.base_url}"
     return Request(
         service,
-        path,
+        path if located is None else located(path),
         kind=ANALYSIS,
         method="POST",
         body=body,
         expects="bytes" if stream else "json",
         headers=headers,
-        known_as=known_as(prompt.content, provider.name + elsewhere, model),
+        known_as=known_as(prompt.content, provider.name + elsewhere, model, prompt.effort),
         tokens=prompt_tokens(prompt) + prompt.max_tokens,
         stream=stream,
         charge=None if price is None else Charge(provider.name, model, price, most),
