@@ -369,7 +369,8 @@ class Engine:
         services = {service.name: service for service in pipeline.services if service.batch is not None}
         if not services:
             return None
-        once = Rules(self.rules.chance, replace(self.rules.backoff, attempts=1))
+        backoff = self.rules.backoff
+        once = Rules(self.rules.chance, replace(backoff, attempts=1, refusals=backoff.attempts))
 
         def ask(flow: Flow[Any], only_once: bool) -> Any:
             return self.ask(pursue(flow, once if only_once else self.rules, Journey()), stop)

@@ -137,12 +137,22 @@ class ExchangeError(EnricherError):
         self.reason = reason
         self.attempts = attempts
 
-    def __reduce__(self) -> tuple[type[ExchangeError], tuple[str, int]]:
+    def __reduce__(self) -> tuple[type[ExchangeError], tuple[Any, ...]]:
         return (type(self), (self.reason, self.attempts))
 
 
 class GaveUp(ExchangeError):
-    """Every permitted attempt failed, or the item's deadline passed. The next run asks again."""
+    """Every permitted attempt failed, or the item's deadline passed. The next run asks again.
+
+    `refused_by` names the service that said "not now" to the last attempt; "" where something else failed.
+    """
+
+    def __init__(self, reason: str, attempts: int, refused_by: str = "") -> None:
+        super().__init__(reason, attempts)
+        self.refused_by = refused_by
+
+    def __reduce__(self) -> tuple[type[GaveUp], tuple[Any, ...]]:
+        return (type(self), (self.reason, self.attempts, self.refused_by))
 
 
 class Refused(ExchangeError):

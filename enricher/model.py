@@ -214,6 +214,8 @@ class Service:
     `pages_pass`: an HTML page in the place of JSON is a proxy's, so it is asked for again. Without it a page is refused at
     once, because the address may be none of an API's.
     `attempts` is how many a request has, where it is not as many as everywhere. `batch` hands work in by the hundred.
+    A POST (any method that is not idempotent, RFC 9110, 9.2.2) that may have been carried out is not sent again, unless the
+    service says that it may be: by `idempotent`, or by `idempotency_header`, the header in which it takes a key of ours.
     """
 
     name: str
@@ -237,6 +239,8 @@ class Service:
     attempts: int | None = None
     batch: BatchApi | None = None
     pages_pass: bool = False
+    idempotent: bool = False
+    idempotency_header: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,8 @@ class Request:
     `stream`: the body comes in pieces, which are shown to who watches; the answer is the whole of it all the same.
     `charge`: it costs money. `later`: it may be handed to the service's `batch`; an item that needs it is then `deferred`.
     `replaceable`: the recipe knows whom to ask instead, so that a silent service fails this request and not the job.
+    `idempotent`: whether it may be sent again though it may have been carried out; None: as its service says. A header
+    whose name ends in "Idempotency-Key" says so, too.
     """
 
     service: Service
@@ -271,6 +277,7 @@ class Request:
     charge: Charge | None = None
     later: bool = False
     replaceable: bool = False
+    idempotent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,7 +485,8 @@ class Effort:
 class Outcome:
     """What became of an item, with everything it learnt on the way. `handed` is what a deferred one waits for.
 
-    `error` says why it is not enriched; None where the recipe gave no reason.
+    `error` says why it is not enriched; None where the recipe gave no reason. `refused_by` names the service that said "not
+    now" until the item's attempts were used up: whether that was the item's own trouble, only answers to others can tell.
     """
 
     item: Item
@@ -492,6 +500,7 @@ class Outcome:
     learnt: tuple[Learnt, ...] = ()
     effort: Effort = field(default=Effort(), compare=False)
     handed: Request | None = field(default=None, compare=False)
+    refused_by: str = field(default="", compare=False)
 
 
 # ── a pipeline ──────────────────────────────────────────────────────────────────────────────────────────────────────

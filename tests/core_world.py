@@ -47,8 +47,8 @@ def remembered(data=None, status=200, missing=False):
     return Remembered(status, body_of({"id": 1} if data is None else data), missing)
 
 
-def lost():
-    return TransportError("connection lost")
+def lost(reached="sent"):
+    return TransportError("connection lost", reached=reached)
 
 
 def world_of(*answers, after_s=0.1):

@@ -229,16 +229,17 @@ def test_a_flow_that_is_closed_asks_for_nothing_more():
         (answered(404), Health.ALIVE, 0.0, "HTTP 404"),
         (answered(408), Health.ALIVE, 0.0, "HTTP 408"),
         (answered(401), Health.ALIVE, 0.0, "HTTP 401"),
-        (answered(500), Health.FAILING, 0.0, "HTTP 500"),
+        (answered(500), Health.ALIVE, 0.0, "HTTP 500"),
         (answered(501), Health.ALIVE, 0.0, "HTTP 501"),
-        (answered(503), Health.FAILING, 0.0, "HTTP 503"),
+        (answered(503), Health.ALIVE, 0.0, "HTTP 503"),
         (answered(503, retry_after="7"), Health.NO_NEWS, 7.125, "HTTP 503"),
         (answered(429), Health.NO_NEWS, 0.625, "HTTP 429"),
         (answered(429, retry_after="7"), Health.NO_NEWS, 7.125, "HTTP 429"),
-        (lost(), Health.FAILING, 0.0, "connection lost"),
-        (TransportError("connection lost", reached="answered"), Health.NO_NEWS, 0.0, "connection lost"),
+        (lost(), Health.SILENT, 0.0, "connection lost"),
+        (lost("unsent"), Health.FAILING, 0.0, "connection lost"),
+        (lost("answered"), Health.ALIVE, 0.0, "connection lost"),
+        (TransportError("timeout"), Health.SILENT, 0.0, "timeout"),
         (TransportError("connection lost", reused=True), Health.NO_NEWS, 0.0, "connection lost"),
-        (TransportError("timeout"), Health.FAILING, 0.0, "timeout"),
         (TransportError("too large"), Health.NO_NEWS, 0.0, "too large"),
         (TransportError("not allowed"), Health.NO_NEWS, 0.0, "not allowed"),
     ],
@@ -311,16 +312,31 @@ def test_a_second_429_without_a_word_pauses_for_longer():
     assert [report.pause_s for report in of_kind(Report, played.effects)] == [0.625, 1.125, 0.0]
 
 
-def test_a_429_is_said_to_everybody_and_is_no_attempt_of_the_items():
-    outcome, played = play_one(asking(get("/x")), world_of(*[answered(429)] * 7, answered()))
-    assert outcome.status == "enriched"
-    assert (played.requests, outcome.effort.retries) == (8, 7)
-    assert names(played.effects) == ATTEMPT * 8
+@pytest.mark.parametrize("answer", [answered(429), answered(429, retry_after="1"), answered(503, retry_after="1")])
+def test_a_refusal_is_an_attempt_like_any_other_failure(answer):
+    """Or a request that is refused for ever would be asked for ever, and hold all others up."""
+    outcome, played = play_one(asking(get("/x")), world_of(*[answer] * 4, answered()))
+    assert (outcome.status, played.requests, outcome.effort.retries) == ("enriched", 5, 4)
+    assert names(played.effects) == ATTEMPT * 5
+    outcome, played = play_one(asking(get("/x")), world_of(answer))
+    assert outcome.error == f"HTTP {answer.status} (5 attempts)"
+    assert (played.requests, outcome.refused_by) == (5, "films")
 
 
-def test_a_429_without_end_ends_the_job_and_not_the_item():
-    with pytest.raises(ServiceDown, match=r"^films: HTTP 429, and nothing else for 1\d\d s$"):
-        play_one(asking(get("/x")), world_of(answered(429)))
+def test_a_pause_grows_only_to_the_next_attempt_and_only_so_far():
+    """The last attempt's is short: the item has failed, and the others may have no part in it."""
+    rules = Rules(lambda: 0.5, Backoff(attempts=7))
+    _, played = play_one(asking(get("/x")), world_of(answered(429)), rules=rules)
+    assert [report.pause_s - 0.125 for report in of_kind(Report, played.effects)] == [0.5, 1, 2, 4, 4, 4, 0.5]
+
+
+def test_what_is_asked_once_may_be_refused_more_often():
+    """A batch that may be taken is not handed in again; one that was refused surely was not taken."""
+    rules = Rules(lambda: 0.5, Backoff(attempts=1, refusals=5))
+    outcome, played = play_one(asking(get("/x")), world_of(*[answered(429)] * 4, answered()), rules=rules)
+    assert (outcome.status, played.requests) == ("enriched", 5)
+    outcome, played = play_one(asking(get("/x")), world_of(answered(429), answered(500)), rules=rules)
+    assert outcome.error == "HTTP 500 (2 attempts)"
 
 
 @pytest.mark.parametrize(
@@ -417,7 +433,7 @@ IMPATIENT = Patience(failures=3, first_open_s=1.0, longest_open_s=4.0, outage_s=
 def test_probes_are_not_the_items_attempts():
     """Somebody has to find out whether a silent host is back; his item must not fail for it."""
     gate = Gate(patience=IMPATIENT)
-    outcome, played = play_one(asking(get("/x")), world_of(*[answered(503)] * 12, answered()), gate=gate)
+    outcome, played = play_one(asking(get("/x")), world_of(*[lost("unsent")] * 12, answered()), gate=gate)
     assert (outcome.status, outcome.attempts, played.requests) == ("enriched", 13, 13)
     probes = [report.ticket for report in of_kind(Report, played.effects)][3:]
     assert len(probes) == 10

@@ -4,6 +4,10 @@
                                             ▲                            │
                                             └──── failed, twice as long ─┘
 
+Two kinds of failure count: no connection at all (`failures` of them), and requests that were sent and got no status line
+(`silences` different ones, however often each was tried, since a single page may do that). A
+host that answers anything, an error or half a body, is alive.
+
 A host that stays silent longer than it is worth waiting for is given up: `given_up(now)` turns true, and the gate ends
 the job with its items pending. A host that never answered is given up sooner: then the address is wrong or the network
 is away, and a person who watches wants to know.
@@ -16,9 +20,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """When a circuit opens and how long it waits, seconds. Ten failures in a row are no accident: at 20 % faults, 1e-7."""
+    """When a circuit opens and how long it waits, seconds. Ten failures in a row are no accident: at 20 % faults, 1e-7.
+
+    `silences` None: as many as `failures`.
+    """
 
     failures: int = 10
+    silences: int | None = None
     first_open_s: float = 1.0
     longest_open_s: float = 30.0
     outage_s: float = 120.0
@@ -31,6 +39,7 @@ class Circuit:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._failed_in_a_row = 0
+        self._silent: set[object] = set()  # the requests that got no status line since the last answer
         self._opened = 0
         self._open_until = 0.0
         self._failing_since = 0.0
@@ -61,20 +70,26 @@ class Circuit:
 
     def succeeded(self) -> None:
         """The host answered."""
-        if self._failed_in_a_row or self._opened or not self._answered_once:
+        if self._failed_in_a_row or self._silent or self._opened or not self._answered_once:
             self._failed_in_a_row = self._opened = 0
+            self._silent.clear()
             self._answered_once = True
             self._probing = False
 
-    def failed(self, now: float, *, probe: bool) -> None:
-        """The host did not answer, or answered that it is not well."""
+    def failed(self, now: float, *, probe: bool, silent: object = None) -> None:
+        """The host did not answer. `silent` is the request that it took without a word; None: there was no connection."""
         if self._opened and not probe:
             return  # sent before the circuit opened: no news
-        if not self._failed_in_a_row:
+        if not self._failed_in_a_row and not self._silent:
             self._failing_since = now
-        self._failed_in_a_row += 1
+        if silent is None:
+            self._failed_in_a_row += 1
+        elif not self._opened:
+            self._silent.add(silent)
         self._probing = False
-        if self._opened or self._failed_in_a_row >= self._patience.failures:
+        patience = self._patience
+        silences = patience.failures if patience.silences is None else patience.silences
+        if self._opened or self._failed_in_a_row >= patience.failures or len(self._silent) >= silences:
             longest = self._patience.longest_open_s
             self._open_until = now + min(longest, self._patience.first_open_s * 2.0**self._opened)
             self._opened += 1

@@ -35,6 +35,7 @@ from typing import Any, Literal, TypeVar
 
 from ..model import Charge, Compute, Hints, Learnt, Lifetime, Remembered, Request, Service, Usage
 from .gate import Health, Ticket
+from .pausing import Standing
 
 T = TypeVar("T")
 
@@ -43,7 +44,8 @@ T = TypeVar("T")
 class Permit:
     """May the next request to this service and host leave? The reply comes when it may.
 
-    `answer_tokens` are those of its `tokens` that its answer may take; the others are an estimate.
+    `answer_tokens` are those of its `tokens` that its answer may take; the others are an estimate. `standing` is that of a
+    request that failed before; `replaceable` as in `Request`.
     """
 
     service: Service
@@ -51,6 +53,8 @@ class Permit:
     tokens: int = 0
     spacing_s: float = 0.0
     answer_tokens: int = 0
+    standing: Standing | None = None
+    replaceable: bool = False
 
 
 @dataclass(slots=True)

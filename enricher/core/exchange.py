@@ -27,11 +27,9 @@ from ..errors import (
     TransportError,
 )
 from ..model import (
-    NOTHING,
     Accept,
     Answer,
     Candidate,
-    Charge,
     Compute,
     Conclusion,
     Effort,
@@ -48,25 +46,32 @@ from ..model import (
     Request,
     Response,
     Retry,
-    Service,
     Status,
     Unsure,
-    Usage,
 )
 from ..sendable import Unsendable, sendable
-from .bodies import NOT_JSON, in_utf_8, parse_json
-from .effects import Bill, Book, Known, Lead, Permit, Recall, Report, Send, Settle, Steps, Wait
+from .attempted import (
+    Attempted,
+    bill,
+    may_be_done,
+    of_error,
+    of_response,
+    remembered_answer,
+    resendable,
+    with_idempotency_key,
+)
+from .effects import Book, Known, Lead, Permit, Recall, Report, Send, Settle, Steps, Wait
 from .freshness import conditional, key_of
-from .gate import Health, Ticket
-from .retry import Backoff, judge, judge_error
+from .gate import Ticket
+from .pausing import Standing
+from .retry import Backoff
 
 T = TypeVar("T")
 
-AFTER_THE_WORK = frozenset({408, 502, 504})
-"""What is said between us and a service: it may have done the work, and want to be paid for it."""
-
-NOT_MODIFIED = 304
-"""What was remembered is still good (RFC 9110, 15.4.5)."""
+MOST_GROWTH = 4
+"""A pause without a Retry-After grows three times at most: by 2, from 0.5 s to 4 s. A service that is well again is found
+out within so long, and one that is not is asked no more than once in so long.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ def exchange(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
     known: Known | Lead = yield Recall(key, lifetime)
     if isinstance(known, Known):
         journey.hits += 1
-        return _answer(request, known.remembered)
+        return remembered_answer(request, known.remembered)
     if request.later:
         yield Settle(key, None)
         raise Deferred(request)
@@ -130,131 +135,172 @@ def exchange(request: Request, rules: Rules, journey: Journey) -> Steps[Answer]:
     return answer
 
 
-def _answer(request: Request, remembered: Remembered) -> Answer:
-    """A memory as the answer that it was."""
-    data = parse_json(remembered.body) if request.expects == "json" else None
-    data = None if data is NOT_JSON else data
-    return Answer(remembered.status, data, remembered.body, remembered.missing, remembered.headers)
+class _Asking:
+    """How one request has fared so far: its attempts, and when the next one may be made."""
+
+    __slots__ = ("_backoff", "_most", "_most_refused", "attempts", "limited", "request", "standing")
+
+    def __init__(self, request: Request, backoff: Backoff) -> None:
+        self.request = request
+        self._backoff = backoff
+        self._most = request.service.attempts or backoff.attempts
+        self._most_refused = max(self._most, backoff.refusals or 0)
+        self.attempts = 0
+        self.limited = 0  # failures for a reason that allows fewer attempts than others (`Retry.attempts`)
+        self.standing: Standing | None = None  # once it failed
+
+    def failed(self, this: Attempted, ticket: Ticket) -> None:
+        """An attempt failed. (To be called before its report, which ends the probe.)"""
+        if self.standing is None:
+            self.standing = ticket.standing = Standing()
+        if _refused(this):
+            self.attempts += 1
+            self.standing.refusals += 1
+        elif not ticket.probe:  # whether a silent host is back is everybody's business as well
+            self.attempts += 1
+
+    def pause_s(self, this: Attempted, ticket: Ticket, chance: Callable[[], float]) -> float:
+        """How long everyone is to wait because of a failed attempt, seconds.
+
+        Such a pause grows while the service does nothing but refuse; the request's last attempt makes it no longer.
+        """
+        if self.standing is None or not _refused(this):
+            return 0.0
+        if self.attempts >= self._most_refused:
+            pauses = 1
+        elif ticket.turn is None or ticket.turn.alone:
+            pauses = self.standing.refusals
+        else:
+            pauses = ticket.turn.streak + 1
+        return self._backoff.pause_s(min(pauses, MOST_GROWTH), this.after_s, chance)
+
+    def delay_s(self, verdict: Retry, chance: Callable[[], float]) -> float:
+        """How long this request alone waits before its next attempt, seconds.
+
+        :raises GaveUp: if there is none.
+        """
+        refusals = 0 if self.standing is None else self.standing.refusals
+        if verdict.pause:
+            if self.attempts >= self._most_refused:
+                raise GaveUp(verdict.reason, self.attempts, self.request.service.name)
+            return 0.0
+        own = self.attempts - (refusals if self._backoff.refusals else 0)
+        self.limited += verdict.attempts is not None
+        if own >= self._most or (verdict.attempts is not None and self.limited >= verdict.attempts):
+            raise GaveUp(verdict.reason, self.attempts)
+        return self._backoff.delay_s(max(self.attempts, 1), verdict.after_s, chance)
+
+
+def _refused(this: Attempted) -> bool:
+    return isinstance(this.verdict, Retry) and this.verdict.pause
 
 
 def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | None = None) -> Steps[Answer]:
     """`stale`: an answer that the service may say is still good."""
-    backoff, service = rules.backoff, request.service
+    service, charge = request.service, request.charge
     host = urlsplit(service.base_url or request.path).netloc
-    most = service.attempts or backoff.attempts
-    asked = request
+    asked = request if service.idempotency_header is None else with_idempotency_key(request, rules.chance())
     if stale is not None:
-        asked = replace(request, headers={**request.headers, **conditional(stale)})
-    answer_tokens = 0 if request.charge is None else request.charge.most.tokens_out
-    attempt = pauses = poor = 0
+        asked = replace(asked, headers={**asked.headers, **conditional(stale)})
+    answer_tokens = 0 if charge is None else charge.most.tokens_out
+    asking = _Asking(request, rules.backoff)
     while True:
         try:
-            ticket: Ticket = yield Permit(service, host, request.tokens, request.spacing_s, answer_tokens)
+            ticket: Ticket = yield Permit(
+                service,
+                host,
+                request.tokens,
+                request.spacing_s,
+                answer_tokens,
+                asking.standing,
+                request.replaceable,
+            )
         except ServiceDown as down:
-            if service.per_host is None and not request.replaceable:
-                raise
-            # What is said of one of many hosts tells no time; what is said of a service does, and runs would differ.
-            reason = "it does not answer any more" if service.per_host is None else down.reason
-            raise GaveUp(reason, max(attempt, 1)) from None
+            _turned_away(request, down, asking.attempts)
+            raise
         if ticket.granted_at is not None and ticket.asked_at is not None:
             journey.wait_s += ticket.granted_at - ticket.asked_at
         entry: int | None = None
-        if request.charge is not None:
-            entry = yield Book(request.charge, key_of(request))
+        if charge is not None:
+            entry = yield Book(charge, key_of(request))
         journey.requests += 1
-        response: Response | None = None
-        unchanged: Answer | None = None
+        lost: TransportError | None = None
         try:
-            response = yield Send(asked)
-            if request.expects == "json":
-                response = in_utf_8(response)
+            response: Response = yield Send(asked)
         except TransportError as error:
-            verdict, data, sent_at, done_at = judge_error(error), None, error.sent_at, error.failed_at
-            health = Health.FAILING if error.host_is_silent else Health.NO_NEWS
+            lost, this = error, of_error(error)
         else:
-            sent_at, done_at = response.sent_at, response.done_at
-            if stale is not None and response.status == NOT_MODIFIED:
-                verdict, unchanged = Accept(stale.missing), _answer(request, stale)
-                health = Health.ALIVE
-            else:
-                verdict, data = judge(request, response)
-                health = Health.FAILING if response.status >= 500 and isinstance(verdict, Retry) else Health.ALIVE
-        journey.service_s += done_at - sent_at
-        journey.spent_s += done_at - sent_at
-        usage, hints, first_byte_at = None, None, None
-        if response is not None:
-            usage = None if service.usage is None else service.usage(response)
-            hints = None if service.hints is None else service.hints(response)
-            first_byte_at = response.first_byte_at
-        answer: Answer | None = None
-        if isinstance(verdict, Accept) and response is not None:
-            kept = _kept(service, response)
-            if unchanged is not None:
-                answer = replace(unchanged, headers={**unchanged.headers, **kept})
-            else:
-                answer = Answer(response.status, data, response.body, verdict.missing, kept)
-        if entry is not None and request.charge is not None:
-            yield _bill(entry, request, request.charge, response, usage, answer)
-        tokens = None if usage is None else usage.tokens_in + usage.tokens_out
-        if answer is not None:
-            tokens_in = None if usage is None else usage.tokens_in
-            yield Report(ticket, sent_at, done_at, health, 0.0, "", tokens, hints, first_byte_at, tokens_in)
-            return answer
-        assert not isinstance(verdict, Accept)  # noqa: S101  # what is accepted was answered
-        if response is not None and not 200 <= response.status < 300:
-            tokens = 0  # what is turned away takes nothing
-        journey.tries.append(f"{request.kind}: {verdict.reason}")
-        if isinstance(verdict, Retry) and verdict.pause:
-            # "Not now" is said to everybody, so it is no attempt of this item's. The gate ends what goes on for too long.
-            pauses += 1
-            pause_s = backoff.pause_s(pauses, verdict.after_s, rules.chance)
-            yield Report(ticket, sent_at, done_at, Health.NO_NEWS, pause_s, verdict.reason, tokens, hints)
-            journey.retries += 1
-            continue
-        if not ticket.probe:  # to find out whether a silent host is back is everybody's business as well
-            attempt += 1
-        yield Report(ticket, sent_at, done_at, health, 0.0, verdict.reason, tokens, hints, first_byte_at)
-        if isinstance(verdict, RefuseKey):
-            raise KeyRefused(service.name, verdict.reason, sent=response is not None)
-        if isinstance(verdict, Refuse):
-            raise Refused(verdict.reason, max(attempt, 1))
-        poor += verdict.attempts is not None
-        if attempt >= most or (verdict.attempts is not None and poor >= verdict.attempts):
-            raise GaveUp(verdict.reason, attempt)
-        delay_s = backoff.delay_s(max(attempt, 1), verdict.after_s, rules.chance)
-        if journey.spent_s + delay_s > backoff.deadline_s:
-            raise GaveUp(f"{verdict.reason}; deadline of {backoff.deadline_s:g} s passed", max(attempt, 1))
-        journey.spent_s += delay_s
-        journey.wait_s += delay_s
-        yield Wait(delay_s)
-        journey.retries += 1
+            this = of_response(request, response, stale)
+        took_s = this.done_at - this.sent_at
+        journey.service_s += took_s
+        journey.spent_s += took_s
+        if entry is not None and charge is not None:
+            yield bill(entry, request, charge, this)
+        if this.answer is not None:
+            yield _report(ticket, this, 0.0)
+            return this.answer
+        asking.failed(this, ticket)
+        yield _report(ticket, this, asking.pause_s(this, ticket, rules.chance))
+        delay_s = _next_in_s(asking, this, lost, rules, journey)
+        if delay_s is not None:
+            yield Wait(delay_s)
 
 
-def _kept(service: Service, response: Response) -> Mapping[str, str]:
-    """The headers that travel with the answer."""
-    if not service.keep_headers:
-        return NOTHING
-    return {name: response.headers[name] for name in service.keep_headers if name in response.headers}
+def _turned_away(request: Request, down: ServiceDown, attempts: int) -> None:
+    """:raises GaveUp: if that the service, or this host of it, is down costs this request only."""
+    per_host = request.service.per_host
+    if per_host is None and not request.replaceable:
+        return
+    # What is said of one of many hosts tells no time; what is said of a service does, and runs would differ.
+    reason = "it does not answer any more" if per_host is None else down.reason
+    raise GaveUp(reason, max(attempts, 1)) from None
 
 
-def _bill(
-    entry: int, request: Request, charge: Charge, response: Response | None, usage: Usage | None, answer: Answer | None
-) -> Bill:
-    """What an attempt came to. An answer that tells no usage is paid for at its worst; a lost one may have cost that."""
-    if response is None:
-        return Bill(entry, "unknown")
-    if response.status in AFTER_THE_WORK:
-        return Bill(entry, "unknown")
-    if not 200 <= response.status < 300:
-        return Bill(entry, "free")
-    if usage is None and answer is None:
-        return Bill(entry, "unknown")
-    usage = charge.most if usage is None else usage
-    learnt = None
-    if answer is not None and request.kind in request.service.lifetimes:
-        remembered = Remembered(answer.status, answer.body, answer.missing, answer.headers)
-        learnt = Learnt(key_of(request), request.kind, remembered)
-    return Bill(entry, "settled", usage, charge.price.of(usage), learnt)
+def _report(ticket: Ticket, this: Attempted, pause_s: float) -> Report:
+    reason = "" if isinstance(this.verdict, Accept) else this.verdict.reason
+    tokens_in = None if this.usage is None or this.answer is None else this.usage.tokens_in
+    return Report(
+        ticket,
+        this.sent_at,
+        this.done_at,
+        this.health,
+        pause_s,
+        reason,
+        this.tokens,
+        this.hints,
+        this.first_byte_at,
+        tokens_in,
+    )
+
+
+def _next_in_s(
+    asking: _Asking, this: Attempted, lost: TransportError | None, rules: Rules, journey: Journey
+) -> float | None:
+    """Seconds to wait before the next attempt; None: the gate says when, as to everybody.
+
+    :raises KeyRefused, Refused, GaveUp: if there is no next attempt.
+    """
+    request, verdict, deadline_s = asking.request, this.verdict, rules.backoff.deadline_s
+    assert not isinstance(verdict, Accept)  # noqa: S101  # what is accepted was answered
+    journey.tries.append(f"{request.kind}: {verdict.reason}")
+    attempts = max(asking.attempts, 1)
+    if isinstance(verdict, RefuseKey):
+        raise KeyRefused(request.service.name, verdict.reason, sent=lost is None)
+    if isinstance(verdict, Refuse):
+        raise Refused(verdict.reason, attempts)
+    if not verdict.pause and may_be_done(request, this, lost) and not resendable(request):
+        raise GaveUp(
+            f"{verdict.reason}; the {request.method} may have been carried out, so it was not sent again", attempts
+        )
+    delay_s = asking.delay_s(verdict, rules.chance)
+    if not verdict.pause and journey.spent_s + delay_s > deadline_s:
+        raise GaveUp(f"{verdict.reason}; deadline of {deadline_s:g} s passed", attempts)
+    journey.retries += 1
+    if verdict.pause:
+        return None
+    journey.spent_s += delay_s
+    journey.wait_s += delay_s
+    return delay_s
 
 
 def _stranger(asked: object) -> NoReturn:
@@ -305,7 +351,8 @@ def enrich_item(item: Item, recipe: Recipe, rules: Rules) -> Steps[Outcome]:
     try:
         conclusion = yield from follow(item, recipe, rules, journey)
     except ExchangeError as error:
-        return _outcome(item, "failed", journey, error=str(error))
+        refused_by = error.refused_by if isinstance(error, GaveUp) else ""
+        return _outcome(item, "failed", journey, error=str(error), refused_by=refused_by)
     except Deferred as deferred:
         return replace(_outcome(item, "deferred", journey), handed=deferred.request)
     except (KeyRefused, ServiceDown, BudgetSpent, Interrupted):
@@ -347,6 +394,7 @@ def _outcome(
     score: float | None = None,
     error: str | None = None,
     candidates: tuple[Candidate, ...] = (),
+    refused_by: str = "",
 ) -> Outcome:
     return Outcome(
         item,
@@ -359,4 +407,5 @@ def _outcome(
         candidates,
         tuple(journey.learnt),
         journey.effort(),
+        refused_by=refused_by,
     )

@@ -39,6 +39,7 @@ from .limits import (
     limits_of,
     token_limits_of,
 )
+from .pausing import Pausing, Standing, Turn
 
 RECHECK_S = 0.25
 """Nobody sleeps longer than this before asking again, seconds: so a rate that was raised is felt at once by all."""
@@ -52,13 +53,24 @@ LONGEST_PAUSE_S = 900.0
 One of many hosts that asks for it is given up instead, until less is left of it.
 """
 
+REPLACED_AFTER = 5
+"""After so many pauses in which a service did nothing but refuse, a request that can be made of another is turned away."""
+
 
 class Health(Enum):
-    """What an attempt says about its host."""
+    """What an attempt says about its host.
+
+    ALIVE: it answered, whatever it said. FAILING: there was no connection. SILENT: it took the request, and no status line
+    came back.
+    """
 
     ALIVE = "alive"
     FAILING = "failing"
+    SILENT = "silent"
     NO_NEWS = "no news"
+
+
+UNANSWERED = frozenset({Health.FAILING, Health.SILENT})
 
 
 class Ticket:
@@ -66,7 +78,8 @@ class Ticket:
 
     `tokens` are reserved of the service's token windows, `answer_tokens` of them for the answer; the others are an estimate,
     which is put right by how others came true. `spacing_s` lies between two departures to the same host at
-    least, where the service is many hosts.
+    least, where the service is many hosts. `standing` is that of a request that failed before. `replaceable`: the
+    asker knows another service, so it is turned away from one that only refuses.
     """
 
     __slots__ = (
@@ -79,20 +92,32 @@ class Ticket:
         "host",
         "number",
         "probe",
+        "replaceable",
         "reserved",
         "service",
         "spacing_s",
+        "standing",
         "tokens",
+        "turn",
     )
 
     def __init__(
-        self, service: Service, host: str, tokens: int = 0, spacing_s: float = 0.0, answer_tokens: int = 0
+        self,
+        service: Service,
+        host: str,
+        tokens: int = 0,
+        spacing_s: float = 0.0,
+        answer_tokens: int = 0,
+        standing: Standing | None = None,
+        replaceable: bool = False,
     ) -> None:
         self.service = service
         self.host = host
         self.tokens = tokens
         self.answer_tokens = answer_tokens
         self.spacing_s = spacing_s
+        self.standing = standing
+        self.replaceable = replaceable
         per_host = service.per_host
         self.group = host if per_host is None else per_host.group(host)  # here, because it is no arithmetic
         self.number = 0  # 0: does not wait
@@ -102,6 +127,7 @@ class Ticket:
         self.arrives_at = 0.0  # at the latest, once it is granted
         self.reserved = 0  # the number of its reservation of tokens; 0: none that could still be corrected
         self.at: Host | None = None  # where it waits or is in flight, if its service is many hosts
+        self.turn: Turn | None = None  # what a place that paused knows of it, once it is granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +178,7 @@ class _Lane:
         self.tokens: dict[int, int] = {}  # number → tokens, of those that wait and want any
         self.guess = Guess()
         self.unsettled = 0  # reservations of tokens that a report may still correct
-        self.paused_until = float("-inf")
-        self.pause_reason = ""
-        self.held_since: float | None = None  # when it began to say "not now", and nothing else since
-        self.held_too_long = False
+        self.pausing = Pausing()
         self.circuits: dict[str, Circuit] = {}
         self.hosts = Hosts(self.circuits)
 
@@ -241,8 +264,12 @@ class Gate:
             ticket.probe = circuit is not None and circuit.begin_probe()
             if ticket.tokens:
                 self._reserve(lane, ticket, now)
-            if ticket.at is not None:
-                self._depart(lane, ticket, ticket.at, now)
+            host = ticket.at
+            if host is not None:
+                self._depart(lane, ticket, host, now)
+            pausing = lane.pausing if host is None else host.pausing
+            if pausing.recovers:
+                ticket.turn = pausing.goes(lane.queue if host is None else host.line)
         except ServiceDown:
             self._wait_no_more(lane, ticket)
             ticket.at = None
@@ -253,12 +280,17 @@ class Gate:
             lock.release()
 
     def _wait_s(self, lane: _Lane, circuit: Circuit | None, ticket: Ticket, ahead: int, now: float) -> float:
-        wait_s = lane.paused_until - now
+        pausing = lane.pausing
+        wait_s = pausing.until - now
         if wait_s > LONGEST_PAUSE_S:
-            raise ServiceDown(lane.service.name, f"{lane.pause_reason}, for {wait_s:.0f} s more; try again later")
-        if lane.held_too_long and lane.held_since is not None:
-            since_s = now - lane.held_since
-            raise ServiceDown(lane.service.name, f"{lane.pause_reason}, and nothing else for {since_s:.0f} s")
+            raise ServiceDown(lane.service.name, f"{pausing.reason}, for {wait_s:.0f} s more; try again later")
+        if pausing.held_too_long and pausing.held_since is not None:
+            since_s = now - pausing.held_since
+            raise ServiceDown(lane.service.name, f"{pausing.reason}, and nothing else for {since_s:.0f} s")
+        if pausing.recovers and ticket.at is None:
+            wait_s = max(wait_s, pausing.turn_s(ticket.number, ticket.standing, lane.queue))
+            if wait_s > 0 and ticket.replaceable and pausing.streak >= REPLACED_AFTER:
+                raise ServiceDown(lane.service.name, f"it says nothing but {pausing.reason}")
         if circuit is not None and circuit.is_open and ticket.at is None:
             if circuit.given_up(now):
                 raise ServiceDown(lane.service.name, f"no answer from {ticket.host} for {circuit.silent_s(now):.0f} s")
@@ -273,13 +305,20 @@ class Gate:
 
     def _wait(self, lane: _Lane, ticket: Ticket) -> None:
         """From now on the ticket waits, if it did not before."""
-        if not ticket.number:
+        if ticket.number:
+            return
+        standing = ticket.standing
+        if standing is not None and standing.number:
+            ticket.number = standing.number
+        else:
             self._numbers += 1
             ticket.number = self._numbers
-            if ticket.tokens:
-                lane.tokens[ticket.number] = _wanted(lane, ticket)
-            if ticket.at is not None:
-                ticket.at.line.append(ticket.number)
+        if ticket.tokens:
+            lane.tokens[ticket.number] = _wanted(lane, ticket)
+        if ticket.at is not None:
+            _put(ticket.at.line, ticket.number)
+        if standing is not None:
+            (lane if ticket.at is None else ticket.at).pausing.waits(ticket.number, standing)
 
     def _wait_no_more(self, lane: _Lane, ticket: Ticket) -> None:
         _drop(lane.queue, ticket.number)
@@ -287,6 +326,8 @@ class Gate:
             lane.tokens.pop(ticket.number, None)
         if ticket.at is not None:
             _drop(ticket.at.line, ticket.number)
+        if ticket.standing is not None:
+            (lane if ticket.at is None else ticket.at).pausing.waits_no_more(ticket.number)
         ticket.number = 0
 
     def depart(self, ticket: Ticket, now: float) -> Go | Again:
@@ -301,7 +342,7 @@ class Gate:
             granted_at = ticket.granted_at
             logs = [limit.horizon_s for limit in lane.limits if isinstance(limit, SlidingLog)]
             stale_s = min([PERMIT_S, *logs, *(log.horizon_s for log in lane.token_limits)])
-            if granted_at is not None and now - granted_at <= stale_s and lane.paused_until <= now:
+            if granted_at is not None and now - granted_at <= stale_s and lane.pausing.until <= now:
                 self._arrives(lane, ticket, now + self._guard_s)
                 if ticket.at is not None:
                     ticket.at.left_at = max(ticket.at.left_at, now)
@@ -332,6 +373,9 @@ class Gate:
 
     def _land(self, lane: _Lane, ticket: Ticket) -> None:
         """The ticket is not in flight any more."""
+        if ticket.turn is not None:
+            (lane if ticket.at is None else ticket.at).pausing.landed()
+            ticket.turn = None
         if ticket.reserved:
             ticket.reserved = 0
             lane.unsettled -= 1
@@ -376,13 +420,16 @@ class Gate:
         if ticket.spacing_s > host.spacing_s:
             host.spacing_s = ticket.spacing_s
             self._stand_back(lane, host)
-        wait_s = host.paused_until - now
+        pausing = host.pausing
+        wait_s = pausing.until - now
         if wait_s > LONGEST_PAUSE_S:
-            raise ServiceDown(lane.service.name, f"{host.name} asks for too long a pause ({host.pause_reason})")
-        if wait_s > 0 and host.held_too_long and host.held_since is not None:
-            raise ServiceDown(lane.service.name, f"{host.name} says nothing but {host.pause_reason}")
+            raise ServiceDown(lane.service.name, f"{host.name} asks for too long a pause ({pausing.reason})")
+        if wait_s > 0 and pausing.held_too_long and pausing.held_since is not None:
+            raise ServiceDown(lane.service.name, f"{host.name} says nothing but {pausing.reason}")
         ahead = bisect_left(host.line, ticket.number) if ticket.number else len(host.line)
         wait_s = host.wait_s(ahead, per_host.concurrency, now)
+        if pausing.recovers:
+            wait_s = max(wait_s, pausing.turn_s(ticket.number, ticket.standing, host.line))
         if circuit is not None and circuit.ready_in(now) > 0:
             if ticket.host not in host.probed:
                 raise ServiceDown(lane.service.name, f"no answer from {ticket.host}")
@@ -435,7 +482,7 @@ class Gate:
             if service.per_host is not None:
                 place = host = ticket.at or lane.hosts.of(ticket.group, done_at)
                 patience = self._host_patience
-            if health is not Health.FAILING:  # an answer came: the request had arrived by then
+            if health not in UNANSWERED:  # an answer came: the request had arrived by then
                 proven_at = (done_at if first_byte_at is None else first_byte_at) + PROOF_S
                 if proven_at < ticket.arrives_at:
                     self._arrives(lane, ticket, proven_at)
@@ -448,17 +495,16 @@ class Gate:
             if hints is not None:
                 self._learn(lane, place, hints, done_at, reason)
             if pause_s > 0:
-                self._pause(lane, place, done_at + pause_s, reason)
-                if place.held_since is None:
-                    place.held_since = done_at
-                place.held_too_long = done_at - place.held_since > patience.outage_s
+                self._refused(lane, place, ticket, done_at, pause_s, reason, patience.outage_s)
             elif health is Health.ALIVE:
-                place.held_since = None
+                place.pausing.came_through(ticket.turn)
             circuit = lane.circuits.get(ticket.host)
-            if health is Health.FAILING:
+            if health in UNANSWERED:
                 if circuit is None:
                     circuit = lane.circuits[ticket.host] = Circuit(patience)
-                circuit.failed(done_at, probe=ticket.probe)
+                circuit.failed(
+                    done_at, probe=ticket.probe, silent=(ticket.standing or ticket) if health is Health.SILENT else None
+                )
                 if host is not None and circuit.is_open:
                     self._stand_back(lane, host)
             elif health is Health.ALIVE:
@@ -468,16 +514,32 @@ class Gate:
                     circuit.succeeded()
             elif ticket.probe and circuit is not None:
                 circuit.succeeded()  # a host that says "not now" is alive
-            if ticket.reserved or host is not None:
+            if ticket.reserved or host is not None or ticket.turn is not None:
                 self._land(lane, ticket)
             ticket.probe = False
         finally:
             lock.release()
 
+    def _refused(
+        self,
+        lane: _Lane,
+        place: _Lane | Host,
+        ticket: Ticket,
+        done_at: float,
+        pause_s: float,
+        reason: str,
+        outage_s: float,
+    ) -> None:
+        standing = ticket.standing
+        place.pausing.refused(ticket.turn, standing, ticket.granted_at, done_at, pause_s, reason, outage_s)
+        if standing is not None and not standing.number:
+            self._numbers += 1
+            standing.number = self._numbers
+        if isinstance(place, Host):
+            self._stand_back(lane, place)
+
     def _pause(self, lane: _Lane, place: _Lane | Host, until: float, reason: str) -> None:
-        if until > place.paused_until:
-            place.paused_until = until
-            place.pause_reason = reason
+        place.pausing.pause(until, reason)
         if isinstance(place, Host):
             self._stand_back(lane, place)
 
@@ -527,9 +589,9 @@ class Gate:
         with self._lock:
             for lane in self._lanes.values():
                 lane.circuits.clear()
-                lane.held_since = None
+                lane.pausing.forget()
                 for host in lane.hosts.all():
-                    host.held_since = None
+                    host.pausing.forget()
 
     def after_fork(self) -> None:
         """Called in the child: nobody waits here and nothing is in flight. What was sent still counts."""
@@ -538,6 +600,7 @@ class Gate:
             lane.queue.clear()
             lane.tokens.clear()
             lane.unsettled = 0
+            lane.pausing.forget_waiting()
             for circuit in lane.circuits.values():
                 circuit.end_probe()
             for host in lane.hosts.all():
@@ -572,12 +635,13 @@ class Gate:
             holds = []
             for lane in self._lanes.values():
                 name = lane.service.name
-                if lane.paused_until > now:
-                    holds.append(Hold(name, lane.pause_reason, lane.paused_until - now))
+                pausing = lane.pausing
+                if pausing.until > now:
+                    holds.append(Hold(name, pausing.reason, pausing.until - now))
                 holds.extend(
-                    Hold(name, f"{host.name}: {host.pause_reason}", host.paused_until - now)
+                    Hold(name, f"{host.name}: {host.pausing.reason}", host.pausing.until - now)
                     for host in lane.hosts.all()
-                    if host.line and host.paused_until > now
+                    if host.line and host.pausing.until > now
                 )
                 if lane.asked_for.per_host is None:  # a silent one of many holds nobody
                     holds.extend(

@@ -3,12 +3,12 @@
 A ticket for such a service stands in its host's line first, and in the service's queue only while its host has room for
 it. So who waits for a slow host stands in nobody's way. Within a line it goes by who asked first.
 
-Trouble with one host is that host's alone. A pause holds its requests only. A host that does not answer is given up after
-`HOST_PATIENCE.failures` failures in a row: for `first_open_s` its requests are turned away at once, then one goes to find
-out whether it is back, while the others wait for what it brings; each time that it is not, twice as long. A service that
-the job can't do without is waited for; of fifty sites one is always down, and who waited two minutes for it would hold
-workers that the other forty-nine could use. A page's three attempts and two of the next come to five failures, so a dead
-host costs the time of two items; and at 5 % faults five in a row come once in three million.
+Trouble with one host is that host's alone. A pause holds its requests only. A host of which nothing answers is given up
+after `HOST_PATIENCE.failures` failed connections in a row, or `silences` requests that were sent and got no status line: for
+`first_open_s` its requests are turned away at once, then one goes to find out whether it is back, while the others wait for
+what it brings; each time that it is not, twice as long. A service that the job can't do without is waited for; of fifty
+sites one is always down, and who waited two minutes for it would hold workers that the other forty-nine could use. A page's
+three attempts and two of the next come to five failed connections, so a dead host costs the time of two items.
 
 What is known of a host is forgotten when it no longer matters (`Hosts.forget`), so that a thousand sites cost nothing.
 """
@@ -16,10 +16,11 @@ What is known of a host is forgotten when it no longer matters (`Hosts.forget`),
 from __future__ import annotations
 
 from .circuit import Circuit, Patience
+from .pausing import Pausing
 
-HOST_PATIENCE = Patience(failures=5, first_open_s=30.0, longest_open_s=300.0, outage_s=30.0)
+HOST_PATIENCE = Patience(failures=5, silences=10, first_open_s=30.0, longest_open_s=300.0, outage_s=60.0)
 """When one of many hosts is given up. `outage_s` bounds how long it may say "not now" and nothing else: whoever asks it
-waits so long, and in sequential mode everybody.
+waits so long, and in sequential mode everybody. Five pages that are refused for ever take 42 s of it, one after the other.
 """
 
 REPORT_S = 0.01
@@ -36,14 +37,11 @@ class Host:
     """What the gate knows of one host (of one group of them, as `PerHost.group` has it)."""
 
     __slots__ = (
-        "held_since",
-        "held_too_long",
         "in_flight",
         "left_at",
         "line",
         "name",
-        "pause_reason",
-        "paused_until",
+        "pausing",
         "probed",
         "spacing_s",
     )
@@ -54,15 +52,12 @@ class Host:
         self.in_flight = 0
         self.left_at = float("-inf")  # when the last request left
         self.spacing_s = 0.0
-        self.paused_until = float("-inf")
-        self.pause_reason = ""
-        self.held_since: float | None = None  # when it began to say "not now", and nothing else since
-        self.held_too_long = False
+        self.pausing = Pausing()
         self.probed: set[str] = set()  # those of its hosts that a probe is on its way to
 
     def wait_s(self, ahead: int, concurrency: int, now: float) -> float:
         """Seconds until one more may leave when `ahead` others of its line go first; 0 or less when it may now."""
-        wait_s = self.paused_until - now
+        wait_s = self.pausing.until - now
         if self.spacing_s:
             wait_s = max(wait_s, max(0.0, self.left_at + self.spacing_s - now) + ahead * self.spacing_s)
         reports = self.in_flight + ahead + 1 - concurrency
@@ -73,10 +68,11 @@ class Host:
         self.line.clear()
         self.in_flight = 0
         self.probed.clear()
+        self.pausing.forget_waiting()
 
     def matters(self, now: float) -> bool:
         """Whether anything depends on what is known of it."""
-        return bool(self.line or self.in_flight) or now < max(self.paused_until, self.left_at + self.spacing_s)
+        return bool(self.line or self.in_flight) or now < max(self.pausing.until, self.left_at + self.spacing_s)
 
 
 class Hosts:

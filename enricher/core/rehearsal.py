@@ -117,8 +117,9 @@ class Rehearsal:
     def _perform(self, flow: _Flow, effect: Effect) -> bool:
         """Carry out one effect; False: the flow waits, and the agenda (or a lead) will bring it back."""
         match effect:
-            case Permit(service, host, tokens, spacing_s, answer_tokens):
-                flow.ticket = flow.ticket or Ticket(service, host, tokens, spacing_s, answer_tokens)
+            case Permit(service, host, tokens, spacing_s, answer_tokens, standing, replaceable):
+                if flow.ticket is None:
+                    flow.ticket = Ticket(service, host, tokens, spacing_s, answer_tokens, standing, replaceable)
                 verdict: Go | Again | ServiceDown
                 try:
                     verdict = self._gate.ask(flow.ticket, self._now)
@@ -182,7 +183,8 @@ class Rehearsal:
         self._played.sent_at.append(self._now)
         done_at = self._now + after_s
         if isinstance(answer, TransportError):
-            flow.reply = TransportError(answer.cause, sent_at=self._now, failed_at=done_at)
+            cause, reached = answer.cause, answer.reached
+            flow.reply = TransportError(cause, sent_at=self._now, failed_at=done_at, reached=reached)
         else:
             flow.reply = Response(answer.status, answer.headers, answer.body, self._now, done_at, answer.wall_at)
         flow.effect = None

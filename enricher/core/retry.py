@@ -99,7 +99,8 @@ def judge_error(error: TransportError) -> Verdict:
 class Backoff:
     """How often and how long. `deadline_s` bounds what one item spends on the wire and in back-off, all in all.
 
-    Waiting for the quota, for a pause or for a silent host is everybody's, and does not count.
+    Waiting for the quota, for a pause or for a silent host is everybody's, and does not count. `refusals` is how many
+    attempts a request has if it is refused each time (429); None: `attempts`, as for any other failure.
     """
 
     attempts: int = 5
@@ -107,6 +108,7 @@ class Backoff:
     factor: float = 2.0
     cap_s: float = 30.0
     deadline_s: float = 300.0
+    refusals: int | None = None
 
     def _exponential(self, attempt: int) -> float:
         return min(self.cap_s, self.base_s * self.factor ** (attempt - 1))

@@ -221,7 +221,13 @@ class Performer:
                 ticket = held.ticket
                 if ticket is None:
                     ticket = held.ticket = Ticket(
-                        effect.service, effect.host, effect.tokens, effect.spacing_s, effect.answer_tokens
+                        effect.service,
+                        effect.host,
+                        effect.tokens,
+                        effect.spacing_s,
+                        effect.answer_tokens,
+                        effect.standing,
+                        effect.replaceable,
                     )
                 try:
                     verdict = self.gate.ask(ticket, self.clock())
@@ -285,7 +291,7 @@ class Performer:
         try:
             verdict = self.gate.depart(ticket, now)
         except ServiceDown:  # the next attempt's permit says so; this one has not been sent
-            raise TransportError("connection lost", sent_at=now, failed_at=now) from None
+            raise TransportError("connection lost", sent_at=now, failed_at=now, reached="unsent") from None
         return Nap(verdict.seconds, again=True) if isinstance(verdict, Again) else send
 
     def failed(self, effect: Effect, error: Exception) -> Exception:

@@ -86,6 +86,7 @@ def service_of(
         hints=_hints(provider, minute_s),
         usage=partial(usage_of, provider),
         batch=None if provider.batch is None else provider.batch(ask),
+        idempotent=True,  # an analysis that is made twice costs twice, and does no other harm
     )
     made.append(service)
     return service
