@@ -37,6 +37,8 @@ RSS = (
             "Lun, 05 Jan 2026 09:00",
         ),
         *(
+            "Mon, 05 Jan 2026 04:00:00 -0500 EST",
+            "Mon, 05 Jan 2026 10:00:00 GMT+0100",
             "2026-01-05T09:00:00Z",
             "2026-01-05 10:00:00+01:00",
             "2026-01-05 04:00 EST",
@@ -49,6 +51,11 @@ RSS = (
 )
 def test_a_date_is_read_whatever_its_form_and_its_zone(text):
     assert moment_of(text) == NINE
+
+
+def test_noon_and_midnight_are_told_apart():
+    assert moment_of("January 5, 2026 12:30 am") == datetime(2026, 1, 5, 0, 30, tzinfo=UTC)
+    assert moment_of("January 5, 2026 12:30 p.m.") == datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
 
 
 def test_an_hour_in_summer_is_another():

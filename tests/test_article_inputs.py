@@ -139,8 +139,9 @@ def test_a_column_of_addresses_is_known_by_its_cells(written, text):
     ]
 
 
-def test_a_comma_within_an_address_parts_no_columns(written):
-    path = written("mine\nhttps://a.example/1,2.html\nhttps://a.example/3,4.html # two, three\n")
+@pytest.mark.parametrize("above", ["mine\n", ""])
+def test_a_comma_within_an_address_parts_no_columns(written, above):
+    path = written(f"{above}https://a.example/1,2.html\nhttps://a.example/3,4.html # two, three\n")
     assert [each.url for each in given(path) if isinstance(each, Wanted)] == [
         "https://a.example/1,2.html",
         "https://a.example/3,4.html",

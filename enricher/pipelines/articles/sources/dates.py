@@ -110,7 +110,6 @@ _NAME = r"(?:UTC|GMT)\s*[+-][\d:]+|[A-Za-z_+-]{1,20}(?:/[A-Za-z_+-]{1,30}){0,2}"
 _ZONE = re.compile(rf"(?<=\d|[mM. ])\s*\(?({_NAME})\)?(\s+\d{{4}})?")
 _SHORT = re.compile(r"(\d\d?):(\d\d)(:\d\d)?\s*([ap])\.?m\.?(?=\W|$)", re.IGNORECASE | re.ASCII)
 _COLON = re.compile(r"([+-]\d\d):(\d\d)\b", re.ASCII)  # within an offset; RFC 822 knows none
-_HAS_OFFSET = re.compile(r"\d\s*[+-]\d\d:?\d\d\b", re.ASCII)
 _FORMS = ("%B %d, %Y %H:%M:%S", "%B %d, %Y %H:%M", "%B %d, %Y", "%b %d, %Y %H:%M:%S", "%b %d, %Y %H:%M", "%b %d, %Y")
 
 
@@ -153,8 +152,6 @@ def _compact(digits: str) -> datetime | None:
 
 def _without_zone(text: str) -> tuple[str, tzinfo | None]:
     """A date without its zone's name, and that zone; as it was, and None, if it names none that is known."""
-    if _HAS_OFFSET.search(text[8:]):  # in an ISO date, a day is written like an offset
-        return text, None
     for found in _ZONE.finditer(text):
         if found.end() == len(text) and (zone := _zone(found[1])) is not None:
             return text[: found.start()].rstrip() + (found[2] or ""), zone
