@@ -14,7 +14,8 @@ Rule 4: no clock; and nothing outlives a call but the libraries' caches, which a
     tree       text → tree, within bounds
     shadow     declarative shadow roots → where a browser renders them
     visibility tree → tree without what no reader sees; styles: what inline styles say
-    choosing   tree → main text
+    furniture  tree → tree without what pages put between and around paragraphs
+    choosing   tree → main text; lines: without titles and set phrases
     metadata   what a page states of itself
     text       characters that show nothing, and words
     libraries  logging and caches of the libraries
@@ -65,7 +66,12 @@ def extract(body: bytes, url: str, content_type: str = "") -> Extracted:
 
 def _from_tree(root: Any, url: str) -> Extracted:
     page = metadata_of(root, url)
-    return _with_text(page, main_text(root, url) or page.description or "")
+    titles = [
+        page.title or "",
+        root.findtext(".//title") or "",
+        *("".join(title.itertext()) for title in root.iter("h1")),
+    ]
+    return _with_text(page, main_text(root, url, titles) or page.description or "")
 
 
 def _with_text(page: Extracted, text: str) -> Extracted:
