@@ -42,6 +42,7 @@ from .modes import asynchronous, threaded
 from .modes.performer import AsyncTransport, Attempt, Feed, Performer, Purse, Sink, Stop
 from .processes import Processes
 from .purse import JobPurse
+from .quotas import QuotaKeeper
 from .resources import Resources
 from .store import Store, Writer
 from .transports.pooled import PooledTransport
@@ -140,8 +141,8 @@ class Engine:
         self.rules = Rules(chance, backoff or Backoff())
         self._observe = observe
         self._batch_poll_s = batch_poll_s
-        accounts = Accounts(keys or {})
-        self.gate: Gate | EngineGate = gate or EngineGate(accounts)
+        self._accounts = Accounts(keys or {})
+        self.gate: Gate | EngineGate = gate or EngineGate(self._accounts)
         self.memory = Memory(
             time.time,
             max_bytes=memory_bytes,
@@ -287,7 +288,8 @@ class Engine:
         :raises Undecided: if a person has to say whether a batch was taken by its provider.
         """
         store = self._needed_store()
-        with store.lock_job(job.id):
+        quotas = QuotaKeeper(store.sent, self.gate, self._accounts, pipeline.services)
+        with store.lock_job(job.id), quotas:
             try:
                 store.ledger.orphans(job.id)
                 batching = self._batching(store, pipeline, job, stop, budget, tell)

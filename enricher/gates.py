@@ -192,7 +192,7 @@ class EngineGate:
 
     def __init__(self, accounts: Accounts, gates: ProcessGates = PROCESS) -> None:
         self._accounts = accounts
-        self._registry = gates
+        self.registry = gates
         self._gates: dict[str, tuple[Service, SharedGate]] = {}  # by the service's name
         self._lock = threading.Lock()
 
@@ -201,7 +201,7 @@ class EngineGate:
         if known is not None and known[0] is service:
             return known[1]
         with self._lock:
-            gate = self._registry.of(self._accounts.of(service), self)
+            gate = self.registry.of(self._accounts.of(service), self)
             gate.enter(self, service)
             self._gates[service.name] = service, gate
             return gate

@@ -37,6 +37,7 @@ MAY_KNOW = {
     "modes": {"core", "errors", "forking", "locks", "memory", "model", "processes", "threads"},
     "background": {"errors", "mailbox", "model", "modes", "threads"},
     "gates": {"core", "forking", "model"},
+    "quotas": {"core", "errors", "gates", "model", "store", "threads"},
     "resources": {
         *("background", "core", "errors", "forking", "model", "modes"),
         *("processes", "threads", "transports"),
@@ -58,7 +59,7 @@ MAY_KNOW = {
             "model",
             "modes",
         ),
-        *("processes", "purse", "resources", "store", "transports"),
+        *("processes", "purse", "quotas", "resources", "store", "transports"),
     },
     "processor": {"core", "engine", "errors", "model", "modes", "pipelines"},
     "library": {"core", "engine", "errors", "model", "modes", "pipelines"},

@@ -17,6 +17,7 @@ what can be asked and told, `answers`, `ledger` and `batches` its parts, `writer
 from .answers import AnswerStats, StoredAnswer
 from .batches import Batch, BatchEntry, Collected
 from .ledger import Ledger, Spent, Total
+from .sent import SentLog, SentRow
 from .store import Store
 from .writer import Writer
 
@@ -26,6 +27,8 @@ __all__ = [
     "BatchEntry",
     "Collected",
     "Ledger",
+    "SentLog",
+    "SentRow",
     "Spent",
     "Store",
     "StoredAnswer",

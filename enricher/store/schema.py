@@ -7,8 +7,8 @@ transaction that stamps its version: killed half-way, it never happened. The sta
 made at the start of many a command, and peewee would take longer to build them than SQLite to run them.
 
 Names are plain words, because people open this file in a database browser. JSON is text a person can read; times are
-ISO 8601 in UTC, except `answer.stored_at` and `batch.created`, which are computed with (seconds since 1970). Money is
-in billionths of its currency's unit (`_nano`).
+ISO 8601 in UTC, except `answer.stored_at`, `batch.created` and those of `sent`, which are computed with (seconds since
+1970). Money is in billionths of its currency's unit (`_nano`).
 """
 
 from __future__ import annotations
@@ -221,9 +221,28 @@ class BatchItem(Model):
         without_rowid = True
 
 
-TABLES: tuple[type[Model], ...] = (Job, Source, Item, InputRow, SkippedText, Answer, Batch, Call, BatchItem)
+class Sent(Model):
+    """What was sent to an API lately (`sent`). `requests` and `tokens` are JSON arrays of times and counts."""
+
+    account = TextField()
+    writer = TextField()
+    service = TextField()
+    horizon_s = FloatField()
+    requests = TextField()
+    tokens = TextField()
+    written_at = FloatField()
+
+    class Meta:
+        """There is a row for each process that has sent anything lately: few."""
+
+        table_name = "sent"
+        primary_key = CompositeKey("account", "writer")
+        without_rowid = True
+
+
+TABLES: tuple[type[Model], ...] = (Job, Source, Item, InputRow, SkippedText, Answer, Batch, Call, BatchItem, Sent)
 TABLE_NAMES = frozenset(
-    {"job", "source", "item", "input_row", "skipped", "answer", "batch", "call", "batch_item"},
+    {"job", "source", "item", "input_row", "skipped", "answer", "batch", "call", "batch_item", "sent"},
 )
 
 FIRST = (
@@ -345,6 +364,19 @@ _HEADERS_LEDGER_AND_BATCHES = (
     ) WITHOUT ROWID""",
 )
 
+_SENT = (
+    """CREATE TABLE sent (
+        account TEXT NOT NULL,
+        writer TEXT NOT NULL,
+        service TEXT NOT NULL,
+        horizon_s REAL NOT NULL,
+        requests TEXT NOT NULL,
+        tokens TEXT NOT NULL,
+        written_at REAL NOT NULL,
+        PRIMARY KEY (account, writer)
+    ) WITHOUT ROWID""",
+)
+
 Step = Callable[[SqliteDatabase], None]
 
 
@@ -356,7 +388,7 @@ def _running(statements: Sequence[str]) -> Step:
     return step
 
 
-STEPS: tuple[Step, ...] = (_running(_HEADERS_LEDGER_AND_BATCHES),)
+STEPS: tuple[Step, ...] = (_running(_HEADERS_LEDGER_AND_BATCHES), _running(_SENT))
 """The n-th step turns a file of version n into one of version n + 1. Never edit one that was released."""
 
 

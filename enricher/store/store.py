@@ -40,6 +40,7 @@ from .batches import Batches
 from .database import Connected, Database
 from .ledger import Ledger
 from .loading import load
+from .sent import SentLog
 from .text import answer_columns, candidates_of, candidates_text, dumps, loads, storable, utc
 
 # The bound on the answers is looked at once in so many commits: one sum over an index, 4 ms at 100,000 answers.
@@ -96,7 +97,7 @@ WAITING = {"pending": "not asked yet", "deferred": "handed in, the answer is not
 class Store:
     """A database of jobs and answers. Any thread may use it; give it back with `close`, or use it in a `with`.
 
-    `ledger` is what was paid for, `batches` what was handed in by the hundred.
+    `ledger` is what was paid for, `batches` what was handed in by the hundred, `sent` what was sent to each API lately.
     `clock` gives seconds since 1970. `max_answer_bytes` bounds what the remembered answers take in the file; the
     oldest go first.
 
@@ -118,6 +119,7 @@ class Store:
         self._answers = Answers(self._database, clock, max_answer_bytes)
         self.ledger = Ledger(self._database, clock, self._answers)
         self.batches = Batches(self._database, clock, self._answers)
+        self.sent = SentLog(self._database, clock)
 
     def close(self) -> None:
         """Close every connection. Nothing is lost by not calling it; a `-wal` file beside the database stays then."""
