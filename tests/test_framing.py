@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from servers import Server, reply
+from servers import Server, Talk, always, reply
 from transport_world import (
     CHANGED,
     CHUNK,
@@ -21,8 +21,10 @@ from transport_world import (
     VERSION,
     Pooled,
     Streaming,
+    closed_port,
     get,
     opened,
+    saying,
 )
 
 from enricher.errors import TransportError
@@ -335,3 +337,33 @@ def test_both_transports_send_the_same(request_):
             asked.headers["host"] = asked.headers["host"].replace(str(server.port), "PORT")
             told.append((asked.method, asked.target, asked.headers, asked.body))
     assert told[0] == told[1]
+
+
+# ── through a proxy ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+PROXIES = {
+    "absent": None,
+    "refusing": always(reply(b"", status="407 Proxy Authentication Required")),
+    "failing": always(reply(b"x", status="502 Bad Gateway")),
+    "closing": Talk.close,
+    "resetting": Talk.reset,
+    "speaking something else": saying(b"220 mail.test ESMTP\r\n", then=Talk.close),
+    "answering rubbish": saying(OK + b"\r\n" + b"rubbish", then=Talk.close),
+    "answering nothing": saying(OK + b"\r\n", then=Talk.close),
+    "answering half": saying(OK + b"X", then=Talk.close),
+    "answering too much": saying(OK + b"X: 1\r\n" * 200 + b"\r\n", then=Talk.close),
+}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("proxy", PROXIES.values(), ids=PROXIES)
+def test_both_transports_make_the_same_of_an_odd_proxy(scheme, proxy, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    given = []
+    for kind in KINDS:
+        with contextlib.ExitStack() as stack:
+            url = f"http://127.0.0.1:{closed_port()}" if proxy is None else stack.enter_context(Server(proxy)).url
+            monkeypatch.setenv(f"{scheme}_proxy", url)
+            given.append(told(stack.enter_context(opened(kind)), get(f"{scheme}://films.test")))
+    assert given[0] == given[1]

@@ -271,6 +271,8 @@ class PooledTransport:
     def _failed(self, cause: Cause, sent_at: float, flight: Flight) -> TransportError:
         """What to raise for an attempt that failed. A kept connection that is dead is seldom the only one."""
         reached = flight.reached
+        if cause == "the proxy does not answer" and reached != "unsent":
+            cause = "connection lost"  # it did: urllib3 takes all that is lost on the way through it for its own
         reused = flight.reused and reached != "answered"
         if reused and flight.pool is not None:
             flight.pool.doubt()

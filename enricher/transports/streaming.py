@@ -61,9 +61,6 @@ BODILESS = (204, 304)
 
 _FAILURES = (TimeoutError, aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError, ValueError)
 
-_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
-"""Failures before the request could leave. (`ClientProxyConnectionError` is one of the first kind.)"""
-
 
 def cause_of(error: BaseException) -> Cause:
     """What an exception of aiohttp means, in our words."""
@@ -81,6 +78,14 @@ def cause_of(error: BaseException) -> Cause:
     if isinstance(error, ValueError | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return "not allowed"  # the address or the proxy can't be
     return "connection lost"
+
+
+def _cause_in(flight: Flight, error: BaseException) -> Cause:
+    """The cause of a failed attempt. Before it had a connection, what can't be read is a proxy's word about its tunnel."""
+    if flight.handler is not None and flight.handler.trouble is not None:
+        return flight.handler.trouble.cause
+    cause = cause_of(error)
+    return "connection lost" if flight.handler is None and cause.startswith("the answer") else cause
 
 
 def _headers_in(response: aiohttp.ClientResponse) -> dict[str, str]:
@@ -212,14 +217,12 @@ class StreamingTransport:
         sent_at = self._clock()
         flight = Flight(request.method)
         FLIGHT.set(flight)
-        reached: Reached = "unsent"
         try:
             way = self._way(request.service)
             url = address(request, way.route)
             session = self._session_for(url, request.service.reach)
             headers = way.route.headers if request.headers is NOTHING else headers_of(request, way.route)
             trust = self._trust(way.bundle, url)
-            reached = "sent"
             async with session.request(
                 request.method,
                 URL(url, encoded=True),
@@ -234,15 +237,11 @@ class StreamingTransport:
                 body, first_byte_at = await self._body(request, response)
                 if body is None:
                     response.close()
-                    raise self._failed("too large", sent_at, "answered", flight)
+                    raise self._failed("too large", sent_at, flight)
             if request.method != "HEAD" and may_be_cut_off(response.status, headers_in, body):
-                raise self._failed("connection lost", sent_at, "answered", flight)
+                raise self._failed("connection lost", sent_at, flight)
         except _FAILURES as error:
-            trouble = None if flight.handler is None else flight.handler.trouble
-            cause = cause_of(error) if trouble is None else trouble.cause
-            raise self._failed(
-                cause, sent_at, "unsent" if isinstance(error, _NOT_CONNECTED) else reached, flight
-            ) from None
+            raise self._failed(_cause_in(flight, error), sent_at, flight) from None
         return Response(response.status, headers_in, body, sent_at, self._clock(), self._wall(), first_byte_at)
 
     def _session_for(self, url: str, reach: Reach | None) -> aiohttp.ClientSession:
@@ -277,10 +276,13 @@ class StreamingTransport:
             unpacking.finish()
         return pieces.getvalue(), first_byte_at
 
-    def _failed(self, cause: Cause, sent_at: float, reached: Reached, flight: Flight) -> TransportError:
+    def _failed(self, cause: Cause, sent_at: float, flight: Flight) -> TransportError:
         """What to raise for an attempt that failed. A kept connection that is dead is seldom the only one."""
+        reached: Reached = "sent"
         if flight.answered:
             reached = "answered"
+        elif flight.handler is None and cause != "timeout":  # no connection was had; of a time-out as `Reached` has it
+            reached = "unsent"
         reused = flight.reused and reached != "answered"
         if reused:
             flight.doubt()
