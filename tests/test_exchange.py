@@ -451,10 +451,19 @@ def test_a_probe_that_comes_first_backs_off_like_a_first_attempt():
     assert flow.until(Wait, flow.send(answered(500))) == Wait(0.25)
 
 
-def test_a_host_that_stays_silent_ends_the_job():
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (lost(), ""),
+        (TransportError("timeout"), ""),
+        (TransportError("the proxy does not answer", reached="unsent"), ": the proxy does not answer"),
+        (TransportError("the answer is not HTTP"), ": the answer is not HTTP"),
+    ],
+)
+def test_a_host_that_stays_silent_ends_the_job_and_what_stands_between_is_named(error, why):
     gate = Gate(patience=Patience(failures=3, silence_s=10.0))
-    with pytest.raises(ServiceDown, match=rf"^films: no answer from {HOST} for \d+ s$"):
-        play(asking(get("/x")), world_of(lost()), items=100, workers=4, gate=gate)
+    with pytest.raises(ServiceDown, match=rf"^films: no answer from {HOST} for \d+ s{why}$"):
+        play(asking(get("/x")), world_of(error), items=100, workers=4, gate=gate)
 
 
 # ── recipes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -33,6 +33,10 @@ class Patience:
     silence_s: float = 20.0
 
 
+PLAIN_SILENCE = ("connection lost", "timeout")
+"""Reasons that say no more than that nothing came."""
+
+
 class Circuit:
     """One host's circuit. Told what happened and when; asked whether a request may go."""
 
@@ -45,6 +49,8 @@ class Circuit:
         self._failing_since = 0.0
         self._answered_once = False
         self._probing = False
+        self.reason = ""
+        """Why the last attempt failed, if that says more than that nothing came."""
 
     @property
     def is_open(self) -> bool:
@@ -76,8 +82,9 @@ class Circuit:
             self._answered_once = True
             self._probing = False
 
-    def failed(self, now: float, *, probe: bool, silent: object = None) -> None:
+    def failed(self, now: float, *, probe: bool, silent: object = None, reason: str = "") -> None:
         """The host did not answer. `silent` is the request that it took without a word; None: there was no connection."""
+        self.reason = "" if reason in PLAIN_SILENCE else reason
         if self._opened and not probe:
             return  # sent before the circuit opened: no news
         if not self._failed_in_a_row and not self._silent:

@@ -293,7 +293,9 @@ class Gate:
                 raise ServiceDown(lane.service.name, f"it says nothing but {pausing.reason}")
         if circuit is not None and circuit.is_open and ticket.at is None:
             if circuit.given_up(now):
-                raise ServiceDown(lane.service.name, f"no answer from {ticket.host} for {circuit.silent_s(now):.0f} s")
+                why = f": {circuit.reason}" if circuit.reason else ""
+                silent_s = circuit.silent_s(now)
+                raise ServiceDown(lane.service.name, f"no answer from {ticket.host} for {silent_s:.0f} s{why}")
             wait_s = max(wait_s, circuit.ready_in(now))
         for limit in lane.limits:
             ready_in = limit.ready_in(now, ahead)
@@ -502,9 +504,8 @@ class Gate:
             if health in UNANSWERED:
                 if circuit is None:
                     circuit = lane.circuits[ticket.host] = Circuit(patience)
-                circuit.failed(
-                    done_at, probe=ticket.probe, silent=(ticket.standing or ticket) if health is Health.SILENT else None
-                )
+                silent = (ticket.standing or ticket) if health is Health.SILENT else None
+                circuit.failed(done_at, probe=ticket.probe, silent=silent, reason=reason)
                 if host is not None and circuit.is_open:
                     self._stand_back(lane, host)
             elif health is Health.ALIVE:
