@@ -205,7 +205,18 @@ def test_the_original_title_of_a_list_is_searched_too():
     assert _asked(asked)[-1] == ("ハウス", None)
 
 
-def test_asking_ends_after_three_searches():
+def test_a_word_that_is_often_abbreviated_is_left_out_of_the_second_search():
+    flow = _flow(title="Guardians of the Galaxy Volume 2", year=2017)
+    assert _asked([next(flow), flow.send(NOTHING)])[1] == ("guardians galaxy", None)
+
+
+def test_either_half_of_the_words_is_asked_for_where_all_of_them_find_nothing():
+    flow = _flow(title="The Shawshank Redemtion", year=1994)
+    asked = [next(flow), *(flow.send(NOTHING) for _ in range(3))]
+    assert _asked(asked)[2:] == [("shawshank", "1994"), ("redemtion", "1994")]
+
+
+def test_asking_ends_after_the_most_searches():
     flow = _flow(title="The Long Name of a Film That Nobody Made", year=1999)
     next(flow)
     searches = 1
