@@ -44,7 +44,6 @@ from enricher.pipelines.articles.providers.base import (
     Reply,
     is_stream,
     mark_of,
-    retry_after_s,
 )
 from enricher.pipelines.articles.providers.endpoints import NO_KEY, endpoint_of
 from enricher.pipelines.articles.providers.events import Event, events
@@ -586,12 +585,6 @@ def test_no_reason_repeats_what_the_server_said():
             verdict = judged(provider, answered(status, error("strange_error", "strange", "<script>")))
             assert "strange" not in verdict.reason
             assert "script" not in verdict.reason
-
-
-def test_a_date_in_retry_after_is_held_against_the_answer_s_own():
-    headers = {"retry-after": "Thu, 26 Nov 2026 12:00:30 GMT", "date": "Thu, 26 Nov 2026 12:00:00 GMT"}
-    assert retry_after_s(answered(503, None, headers)) == 30.0
-    assert retry_after_s(answered(503, None, {"retry-after": "soon"})) is None
 
 
 # ── whether a reply may be remembered ──

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enricher.core.bodies import NOT_JSON, in_utf_8, parse_json
-from enricher.core.retry import Backoff, judge, judge_error, retry_after_s
+from enricher.core.retry import Backoff, judge, judge_error
 from enricher.errors import CAUSES, TransportError
-from enricher.model import Accept, Refuse, RefuseKey, Response, Retry, Service
+from enricher.http import MOST_S, asked_wait_s, retry_after_s, spent_quota
+from enricher.model import Accept, Hints, Refuse, RefuseKey, Response, Retry, Service
 
 OPEN = Service("open", "https://open.test")
 NOON = "Wed, 21 Oct 2015 12:00:00 GMT"
@@ -246,21 +247,36 @@ def test_a_kept_connection_that_is_lost_says_nothing_of_its_host(cause, is_silen
         (" 3 ", 3.0),
         ("003", 3.0),
         ("1.5", 1.5),
-        ("1.", None),
-        (".5", None),
+        ("1.", 1.0),
+        (".5", 0.5),
         ("-3", None),
         ("+3", None),
         ("1e3", None),
-        ("3 s", None),
-        ("3, 3", None),
+        ("3 s", 3.0),
+        ("1m0s", 60.0),
+        ("1h2m3.5s", 3723.5),
+        ("250ms", 0.25),
+        ("PT1M30S", 90.0),
+        ("3, 3", 3.0),
+        ("3, 120", 120.0),
+        ("120, 3", 120.0),
+        ("30, Wed, 21 Oct 2015 12:00:45 GMT", 45.0),
+        ("Wed, 21 Oct 2015 12:00:45 GMT, 30", 45.0),
+        ("3, soon", 3.0),
+        ("2015-10-21T12:00:05Z", 5.0),
+        ("2015-10-21T14:00:05+02:00", 5.0),
+        ("2015-10-21 12:00:05", 5.0),
+        (str(NOON_UNIX + 5), 5.0),
+        (str(int(NOON_UNIX + 5) * 1000), 5.0),
         ("soon", None),
         ("nan", None),
         ("inf", None),
         ("٣", None),  # a digit, but none that HTTP knows
         ("86400", 86400.0),
         ("999999999", 999999999.0),
-        ("1700000000", None),  # 53 years: somebody means a date
-        ("9" * 400, None),
+        ("1700000000", 1700000000.0),  # no Unix time of about now
+        ("99999999999", 99999999999.0),
+        ("9" * 400, MOST_S),
         ("Wed, 21 Oct 2015 12:00:05 GMT", 5.0),
         ("Wed, 21 Oct 2015 11:59:00 GMT", 0.0),
         ("Wednesday, 21-Oct-15 12:00:05 GMT", 5.0),
@@ -301,6 +317,50 @@ def test_a_date_is_held_against_ours_where_the_service_has_none_that_can_be_read
 def test_no_text_of_a_header_is_too_strange(text):
     after_s = retry_after_s(answered(429, date=text, retry_after=text))
     assert after_s is None or after_s >= 0.0
+
+
+# ── the headers of a quota ──────────────────────────────────────────────────────────────────────────────────────────
+
+SPENT = {
+    "draft 3": ({"ratelimit-limit": "9", "ratelimit-remaining": "0", "ratelimit-reset": "7"}, 7.0),
+    "draft 7": ({"ratelimit": "limit=9, remaining=0, reset=7"}, 7.0),
+    "draft 8": ({"ratelimit": '"a";r=0;t=7, "b";r=5;t=900'}, 7.0),
+    "two that are spent": ({"ratelimit": '"a";r=0;t=7, "b";r=0;t=900'}, 900.0),
+    "seconds": ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "7"}, 7.0),
+    "Unix time": ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOON_UNIX) + 7)}, 7.0),
+    "Unix time in ms": ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": str((int(NOON_UNIX) + 7) * 1000)}, 7.0),
+    "seconds after": ({"x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "7.5"}, 7.5),
+    "a duration": ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m7s"}, 67.0),
+}
+
+
+@pytest.mark.parametrize(("headers", "wait_s"), SPENT.values(), ids=SPENT)
+def test_a_quota_that_is_spent_holds_everyone_until_it_is_back_whether_the_answer_is_good_or_a_refusal(headers, wait_s):
+    headers = {name.replace("-", "_"): value for name, value in headers.items()}
+    assert judge(get("/x"), answered(429, date=NOON, **headers))[0] == Retry("HTTP 429", wait_s, pause=True)
+    assert judge(get("/x"), answered(503, date=NOON, **headers))[0] == Retry("HTTP 503", wait_s, pause=True)
+    assert spent_quota(answered(date=NOON, **headers)) == Hints(pause_s=wait_s)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x_ratelimit_remaining": "3", "x_ratelimit_reset": "7"},
+        {"x_ratelimit_remaining": "0"},
+        {"ratelimit": '"a";r=3;t=7'},
+        {"ratelimit": "strange"},
+        {"x_ratelimit_remaining": "none", "x_ratelimit_reset": "soon"},
+    ],
+)
+def test_a_quota_of_which_something_is_left_holds_nobody(headers):
+    assert spent_quota(answered(**headers)) is None
+    assert asked_wait_s(answered(429, **headers)) is None
+
+
+def test_retry_after_goes_before_the_headers_of_a_quota():
+    assert asked_wait_s(answered(429, retry_after="3", x_ratelimit_remaining="0", x_ratelimit_reset="900")) == 3.0
+    assert asked_wait_s(answered(429, retry_after="3", retry_after_ms="3500")) == 3.5
 
 
 # ── how long to wait ────────────────────────────────────────────────────────────────────────────────────────────────

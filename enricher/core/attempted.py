@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ..errors import TransportError
+from ..http import spent_quota
 from ..model import (
     NOTHING,
     Accept,
@@ -98,7 +99,7 @@ def of_response(request: Request, response: Response, stale: Remembered | None) 
     this = Attempted(verdict, Health.ALIVE, response.sent_at, response.done_at)
     this.response, this.data, this.first_byte_at = response, data, response.first_byte_at
     this.usage = None if service.usage is None else service.usage(response)
-    this.hints = None if service.hints is None else service.hints(response)
+    this.hints = spent_quota(response) if service.hints is None else service.hints(response)
     if isinstance(verdict, Accept):
         kept = _kept(service, response)
         if stale is not None and unchanged:

@@ -6,10 +6,9 @@ The key is what was asked, spelled out: it can be read in the database. It holds
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 
+from ..http import http_date_s
 from ..model import Lifetime, Remembered, Request
 from ..target import target
 
@@ -58,15 +57,6 @@ def promised_s(remembered: Remembered) -> float:
     if here is None or until is None or _NOT_KEPT.search(control):
         return 0.0
     return min(max(0.0, until - here), LONGEST_PROMISE_S)
-
-
-def http_date_s(text: str) -> float | None:
-    """An HTTP date (RFC 9110, 5.6.7) as Unix time; None where it is none, as in `Expires: 0`."""
-    try:
-        moment = parsedate_to_datetime(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()  # a date that names no zone is GMT
-    except (ValueError, OverflowError):
-        return None
 
 
 def conditional(stale: Remembered) -> dict[str, str]:

@@ -8,40 +8,19 @@ service asked for. Jitter only lengthens what a service asked for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TransportError
+from ..http import asked_wait_s, retry_after_s
 from ..model import Accept, Refuse, RefuseKey, Request, Response, Retry, Verdict
 from .bodies import NOT_JSON, has_no_body, instead_of_json, parse_json
-from .freshness import http_date_s
 
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass (RFC 9110, 15.5 and 15.6; RFC 8470 for 425; RFC 6585 for 429)."""
 
-_SECONDS = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
-
 ACCEPTED = Accept()
-
-
-def retry_after_s(response: Response) -> float | None:
-    """What the response's Retry-After asks for, seconds; None where it asks for nothing that can be understood.
-
-    Seconds or an HTTP date (RFC 9110, 10.2.3). A date is held against the response's own Date header where it has one,
-    so that a wrong clock on either side does no harm. A date in the past is 0.
-    """
-    text = response.headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    if _SECONDS.fullmatch(text):
-        return float(text)
-    until = http_date_s(text)
-    if until is None:
-        return None
-    here = http_date_s(response.headers.get("date", ""))
-    return max(0.0, until - (response.wall_at if here is None else here))
 
 
 def judge(request: Request, response: Response) -> tuple[Verdict, Any]:
@@ -61,7 +40,7 @@ def judge(request: Request, response: Response) -> tuple[Verdict, Any]:
     if 200 <= status < 300:
         return unread or ACCEPTED, data
     if status in TRANSIENT:
-        after_s = retry_after_s(response)
+        after_s = asked_wait_s(response) if status in (429, 503) else retry_after_s(response)
         pause = status == 429 or (status == 503 and after_s is not None)
         return Retry(_pausing(request, status, after_s if pause else None), after_s, pause), data
     if status == 401 and request.service.place_key is not None:

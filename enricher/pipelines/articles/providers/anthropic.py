@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ....http import iso_date_s, now_s
 from ....model import (
     BatchApi,
     BatchResult,
@@ -45,10 +46,8 @@ from .base import (
     json_lines,
     mapping,
     mappings,
-    now_s,
     packed,
     parsed,
-    rfc3339_s,
     taken_id,
     undecided,
     unstreamed,
@@ -158,7 +157,7 @@ def hints(response: Response, minute_s: float) -> Hints | None:
     ]
     both, *parts = limits
     tokens = both if both is not None else min((part for part in parts if part is not None), default=None)
-    full_at = rfc3339_s(response.headers.get("anthropic-ratelimit-requests-reset"))
+    full_at = iso_date_s(response.headers.get("anthropic-ratelimit-requests-reset"))
     return hints_from(
         header_count(response, "anthropic-ratelimit-requests-limit"),
         tokens,
@@ -219,7 +218,7 @@ def _made_since(asked: Any, since: float) -> Flow[list[Mapping[str, Any]]]:
     for _ in range(MOST_PAGES):
         data = mapping((yield asked(_BATCHES, params=params)).data)
         page = mappings(data.get("data"))
-        young = [one for one in page if (rfc3339_s(one.get("created_at")) or since) >= since]
+        young = [one for one in page if (iso_date_s(one.get("created_at")) or since) >= since]
         found += young
         last_id = data.get("last_id")
         if not data.get("has_more") or len(young) < len(page) or not isinstance(last_id, str):

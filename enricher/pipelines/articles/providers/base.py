@@ -16,12 +16,11 @@ import json
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from ....errors import Undecided
+from ....http import asked_wait_s
 from ....model import (
     Answer,
     BatchApi,
@@ -261,7 +260,7 @@ def judge_fault(response: Response, data: Any) -> Verdict | None:
         read = parsed(response.body) if data is None else data
         fault = _fault(read) or (_detail(read) if response.status in _DETAILED else None)
     if accepted:
-        return None if fault is None else _judge_inside(fault, retry_after_s(response))
+        return None if fault is None else _judge_inside(fault, asked_wait_s(response))
     return _final(response.status, fault) or _passing(response, fault)
 
 
@@ -301,7 +300,7 @@ def _final(status: int, fault: _Fault | None) -> Verdict | None:
 
 def _passing(response: Response, fault: _Fault | None) -> Verdict | None:
     """Faults that may pass, and what else the headers say of another attempt."""
-    status, after_s = response.status, retry_after_s(response)
+    status, after_s = response.status, asked_wait_s(response)
     told = response.headers.get("x-should-retry", "").strip().lower()
     if told == "false":
         return Refuse(f"HTTP {status}, and the API wants no other attempt")
@@ -313,42 +312,6 @@ def _passing(response: Response, fault: _Fault | None) -> Verdict | None:
     if told == "true" or status in (408, 409) or status >= 500:
         return Retry(f"HTTP {status}", after_s, pause=status == 503 and after_s is not None)
     return None
-
-
-_SECONDS = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
-
-
-def retry_after_s(response: Response) -> float | None:
-    """What `retry-after-ms` or `retry-after` (seconds, or an HTTP date) asks for, seconds; None where they ask nothing."""
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = response.headers.get(name, "").strip()
-        if _SECONDS.fullmatch(text):
-            return float(text) * unit_s
-    until = _http_date_s(response.headers.get("retry-after", ""))
-    return None if until is None else max(0.0, until - now_s(response))
-
-
-def now_s(response: Response) -> float:
-    """When a response was made, Unix time: by its own Date, so that a wrong clock on either side does no harm."""
-    here = _http_date_s(response.headers.get("date", ""))
-    return response.wall_at if here is None else here
-
-
-def _http_date_s(text: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def rfc3339_s(text: Any) -> float | None:
-    """A moment as Unix time; None where it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 # ── quota ───────────────────────────────────────────────────────────────────────────────────────────────────────────
