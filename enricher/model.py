@@ -256,6 +256,7 @@ class Request:
     `tokens` are reserved of the service's token windows, `spacing_s` lies between two requests to one host at least.
     `stream`: the body comes in pieces, which are shown to who watches; the answer is the whole of it all the same.
     `charge`: it costs money. `later`: it may be handed to the service's `batch`; an item that needs it is then `deferred`.
+    `attempts` is how many it has, where it is not as many as others of its service.
     `replaceable`: the recipe knows whom to ask instead, so that a silent service fails this request and not the job.
     `idempotent`: whether it may be sent again though it may have been carried out; None: as its service says. A header
     whose name ends in "Idempotency-Key" says so, too.
@@ -277,6 +278,7 @@ class Request:
     charge: Charge | None = None
     later: bool = False
     replaceable: bool = False
+    attempts: int | None = None
     idempotent: bool | None = None
 
 

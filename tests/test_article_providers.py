@@ -1214,7 +1214,9 @@ def test_a_form_that_is_refused_as_well_teaches_nothing_and_the_first_reason_sta
 
 def test_a_schema_that_makes_a_server_fail_is_left_out_and_blamed_once():
     someone = analyst()
-    assert "response_format" not in body_of(asking(someone, GaveUp("HTTP 500", 5), None)[0][1])
+    with_it, without = asking(someone, GaveUp("HTTP 500", 5), None)[0]
+    assert "response_format" not in body_of(without)
+    assert (with_it.attempts, without.attempts) == (None, 1)
     assert "response_format" not in body_of(asking(someone)[0][0])
     someone = analyst()
     for _ in range(2):

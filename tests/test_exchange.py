@@ -348,6 +348,15 @@ def test_as_many_attempts_are_made_as_are_permitted(attempts, sent, error):
     assert (played.requests, outcome.error) == (sent, error)
 
 
+@pytest.mark.parametrize("attempts", [1, 2, 4])
+def test_a_request_may_have_fewer_or_more_attempts_than_others_of_its_service(attempts):
+    rules = Rules(lambda: 0.5, Backoff(attempts=3))
+    asked = get("/x", attempts=attempts)
+    outcome, played = play_one(asking(asked), world_of(answered(500)), rules=rules)
+    assert played.requests == attempts
+    assert outcome.error.startswith("HTTP 500 (")
+
+
 def test_each_request_of_an_item_has_its_own_attempts():
     outcome, played = play_one(asking(get("/a"), get("/b")), world_of(*[answered(500)] * 4, answered()))
     assert (outcome.status, played.requests) == ("enriched", 10)

@@ -276,6 +276,15 @@ def test_a_silent_host_of_many_or_one_that_can_be_replaced_fails_its_request_onl
     assert outcome.error == f"{reason} (1 attempt)"
 
 
+def test_a_replaceable_service_that_says_the_same_for_ever_is_told_by_what_it_says():
+    class Refusing(Gate):
+        def ask(self, ticket, now):
+            raise ServiceDown(ticket.service.name, "HTTP 429, and nothing else for 120 s")
+
+    outcome, _ = play_one(asking(get("/", replaceable=True)), world_of(answered()), gate=Refusing())
+    assert outcome.error == "HTTP 429, and nothing else (1 attempt)"
+
+
 def test_a_recipe_asks_elsewhere_where_a_replaceable_service_is_down():
     other = Service("other", "https://other.test")
 

@@ -688,6 +688,20 @@ def test_tokens_and_requests_hold_at_once():
     assert granted(gate, [wanting(api, 0)], 0.6) == []
 
 
+def test_that_tokens_are_waited_for_is_said_and_that_requests_are_is_not():
+    gate, api = Gate(guard_s=0.0), model(Window(100, 60.0), windows=(Window(3, 60.0),))
+    assert granted(gate, [wanting(api, 100)], 0.0) == [0]
+    assert gate.holds(1.0) == []  # nobody waits
+    waiting = wanting(api, 50)
+    assert granted(gate, [waiting], 1.0) == []
+    (hold,) = gate.holds(20.0)
+    assert (hold.service, hold.reason) == ("api", "quota of tokens is used up")
+    assert hold.left_s == pytest.approx(40.0, abs=1.0)
+    gate.leave(waiting)
+    assert granted(gate, [wanting(api, 0), wanting(api, 0), wanting(api, 0)], 21.0) == [0, 1]
+    assert gate.holds(22.0) == []
+
+
 def test_tokens_that_were_not_taken_are_free_for_the_next():
     gate, api = Gate(), model(Window(100, 1.0))
     first, second = wanting(api, 100), wanting(api, 70)

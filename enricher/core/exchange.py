@@ -143,7 +143,7 @@ class _Asking:
     def __init__(self, request: Request, backoff: Backoff) -> None:
         self.request = request
         self._backoff = backoff
-        self._most = request.service.attempts or backoff.attempts
+        self._most = request.attempts or request.service.attempts or backoff.attempts
         self._most_refused = max(self._most, backoff.refusals or 0)
         self.attempts = 0
         self.limited = 0  # failures for a reason that allows fewer attempts than others (`Retry.attempts`)
@@ -252,7 +252,9 @@ def _turned_away(request: Request, down: ServiceDown, attempts: int) -> None:
     if per_host is None and not request.replaceable:
         return
     # What is said of one of many hosts tells no time; what is said of a service does, and runs would differ.
-    reason = "it does not answer any more" if per_host is None else down.reason
+    said, _, _time = down.reason.partition(", ")
+    silent = "it does not answer any more" if said.startswith("no answer") else f"{said}, and nothing else"
+    reason = silent if per_host is None else down.reason
     raise GaveUp(reason, max(attempts, 1)) from None
 
 

@@ -57,6 +57,10 @@ REPLACED_AFTER = 5
 """After so many pauses in which a service did nothing but refuse, a request that can be made of another is turned away."""
 
 
+TOKENS_USED_UP = "quota of tokens is used up"
+"""Why everyone waits where a token window is full."""
+
+
 class Health(Enum):
     """What an attempt says about its host.
 
@@ -390,6 +394,13 @@ class Gate:
 
     # ── tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _next_tokens_wait_s(self, lane: _Lane, now: float) -> float:
+        """How long the token windows hold back the first ticket that waits for tokens, seconds; 0 if they hold none."""
+        first = next((lane.tokens[number] for number in lane.queue if number in lane.tokens), None)
+        if first is None:
+            return 0.0
+        return max((log.ready_in(now, 0, first) for log in lane.token_limits), default=0.0)
+
     def _tokens_wait_s(self, lane: _Lane, ticket: Ticket, ahead: int, now: float) -> float:
         before = sum(lane.tokens.get(number, 0) for number in lane.queue[:ahead])
         wanted = _wanted(lane, ticket)
@@ -628,7 +639,7 @@ class Gate:
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def holds(self, now: float) -> list[Hold]:
-        """What holds everyone back just now, for the progress line; empty when nothing but the quota does.
+        """What holds everyone back just now, for the progress line; empty when nothing but the requests' quota does.
 
         Of a service that is many hosts, those that are waited for.
         """
@@ -650,6 +661,8 @@ class Gate:
                         for host, circuit in lane.circuits.items()
                         if circuit.is_open
                     )
+                if (wait_s := self._next_tokens_wait_s(lane, now)) > 0:
+                    holds.append(Hold(name, TOKENS_USED_UP, wait_s))
             return holds
 
     def waiting(self) -> int:

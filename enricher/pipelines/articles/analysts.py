@@ -91,7 +91,9 @@ class ModelAnalyst:
         cut_before = False
         while True:
             try:
-                answer: Answer = yield self._request(form.of(prompt), version, replaceable)
+                # What failed with a schema is tried without it once, and not as often again.
+                attempts = 1 if first is not None and first.reason == FAILED else None
+                answer: Answer = yield self._request(form.of(prompt), version, replaceable, attempts)
             except ExchangeError as error:
                 if error.reason.startswith(CUT):
                     if cut_before or form.room > 1:
@@ -147,7 +149,7 @@ class ModelAnalyst:
             return 0.0
         return None if usage is None else round(self.price.of(usage) * self.discount / NANO, 9)
 
-    def _request(self, prompt: Prompt, version: str, replaceable: bool) -> Request:
+    def _request(self, prompt: Prompt, version: str, replaceable: bool, attempts: int | None) -> Request:
         endpoint = self.endpoint
         return analysis_request(
             self.service,
@@ -158,5 +160,6 @@ class ModelAnalyst:
             stream=self.stream and not self.later,
             later=self.later,
             replaceable=replaceable,
+            attempts=attempts,
             located=None if endpoint is None else lambda path: endpoint.located(path, version),
         )

@@ -188,12 +188,13 @@ def analysis_request(
     later: bool = False,
     replaceable: bool = False,
     located: Callable[[str], str] | None = None,
+    attempts: int | None = None,
 ) -> Request:
     """The request for an article's analysis. Its prompt is `prompt_of` the article.
 
     It reserves what its prompt takes by estimate and all that its answer may take. It is charged at most what no prompt of
     so many bytes and no such answer can pass, so that a budget holds whatever the text. `price` None: it costs nothing.
-    `located` says how the server spells a path (`Endpoint.located`).
+    `located` says how the server spells a path (`Endpoint.located`), `attempts` how many the request has.
     """
     path, headers, body = provider.build(model, prompt, stream)
     most = Usage(tokens_in=most_prompt_tokens(prompt), tokens_out=prompt.max_tokens)
@@ -213,6 +214,7 @@ def analysis_request(
         charge=None if price is None else Charge(provider.name, model, price, most),
         later=later,
         replaceable=replaceable,
+        attempts=attempts,
     )
 
 
