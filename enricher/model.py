@@ -87,10 +87,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `limit` requests arrive in any `period_s` seconds."""
+    """At most `limit` requests, or tokens, arrive in any `period_s` seconds.
+
+    `part`: a window of tokens may count those that go in, or those of the answers, alone.
+    """
 
     limit: int
     period_s: float
+    part: Literal["both", "in", "out"] = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +139,15 @@ class Reach:
 class Hints:
     """What an answer's headers say of the quota; None says nothing.
 
-    `requests` and `tokens` are the windows that hold from now on. `pause_s`: nobody is to ask for so long.
+    `requests`, `tokens`, `tokens_in` and `tokens_out` are the windows that hold from now on; where one of tokens is told,
+    those that are not told are lifted. `pause_s`: nobody is to ask for so long.
     """
 
     requests: Window | None = None
     tokens: Window | None = None
     pause_s: float | None = None
+    tokens_in: Window | None = None
+    tokens_out: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)

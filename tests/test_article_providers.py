@@ -673,14 +673,15 @@ def test_anthropic_s_quota_is_read():
         "date": "Thu, 26 Nov 2026 12:00:00 GMT",
     }
     hints = service_of(ANTHROPIC).hints(answered(200, {}, headers))
-    assert hints == Hints(Window(50, 60.0), Window(60_000, 60.0), 10 / 50)
+    apart = Window(50_000, 60.0, "in"), Window(10_000, 60.0, "out")
+    assert hints == Hints(Window(50, 60.0), Window(60_000, 60.0), 10 / 50, *apart)
     del headers["anthropic-ratelimit-tokens-limit"]
     headers["anthropic-ratelimit-requests-remaining"] = "1"
     hints = service_of(ANTHROPIC).hints(answered(200, {}, headers))
-    assert hints == Hints(Window(50, 60.0), Window(10_000, 60.0))
+    assert hints == Hints(Window(50, 60.0), None, None, *apart)
 
 
-def test_what_anthropic_calls_its_tokens_is_used_to_the_full_whatever_the_parts_are():
+def test_anthropic_s_tokens_are_kept_whatever_the_parts_are():
     told = {f"anthropic-ratelimit-{name}-limit": "2000" for name in ("tokens", "input-tokens", "output-tokens")}
     assert service_of(ANTHROPIC).hints(answered(200, {}, told)).tokens == Window(2_000, 60.0)
     told["anthropic-ratelimit-output-tokens-limit"] = "100"

@@ -1,6 +1,7 @@
 """The gate: in order, on time, for everyone, and told the time."""
 
 import asyncio
+import bisect
 import heapq
 import itertools
 import random
@@ -820,6 +821,43 @@ def test_the_quota_of_tokens_is_used(seed):
     taken.sort()
     total, span_s = sum(tokens for _, tokens in taken), taken[-1][0] - taken[0][0]
     assert 0.9 <= (total - 6000) / 6000 * 2.0 / span_s <= 1.0
+
+
+@pytest.mark.parametrize("binds", ["in", "out", "both"])
+@pytest.mark.parametrize("seed", range(2))
+def test_windows_of_input_and_of_answers_hold_apart_and_what_binds_is_used(binds, seed):
+    """Learnt from the first answer's headers. Each request reserves 30 for an answer that takes 18 to 22 of them.
+
+    A window of 2 s loses 3 % to the guard, up to 5 % to what the eight in flight reserve too much, and to the steps of time.
+    """
+    most = {"in": 20_000, "out": 5000, "both": 25_000} | {binds: {"in": 5000, "out": 1500, "both": 6000}[binds]}
+    chance, gate, api = random.Random(seed), Gate(), service(hints=lambda response: None)
+    hints = Hints(
+        tokens=Window(most["both"], 2.0),
+        tokens_in=Window(most["in"], 2.0, "in"),
+        tokens_out=Window(most["out"], 2.0, "out"),
+    )
+    taken, order = [], itertools.count(8)
+    agenda = [(0.3 if number else 0.0, number, None) for number in range(8)]
+    while len(taken) < 800:
+        now, _, mine = heapq.heappop(agenda)
+        if mine is not None and mine.granted_at is not None:
+            tokens_in, tokens_out = chance.randint(85, 95), chance.randint(18, 22)
+            taken.append((mine.granted_at, tokens_in, tokens_out))
+            gate.report(mine, now, Health.ALIVE, tokens=tokens_in + tokens_out, hints=hints, tokens_in=tokens_in)
+            mine = None
+        mine = mine or Ticket(api, HOST, 130, 0.0, 30)
+        verdict = gate.ask(mine, now)
+        delay_s = verdict.seconds if isinstance(verdict, Again) else chance.uniform(0.1, 0.2)
+        heapq.heappush(agenda, (now + delay_s, next(order), mine))
+    taken.sort()
+    span_s = taken[-1][0] - taken[0][0]
+    used = {"in": [t[1] for t in taken], "out": [t[2] for t in taken], "both": [t[1] + t[2] for t in taken]}
+    at = [granted_at for granted_at, _, _ in taken]
+    for part, tokens in used.items():
+        ends = [bisect.bisect_left(at, start + 2.0) for start in at]
+        assert max(sum(tokens[first:end]) for first, end in enumerate(ends)) <= most[part]
+    assert 0.8 <= (sum(used[binds]) - most[binds]) / most[binds] * 2.0 / span_s <= 1.0
 
 
 # ── what the answers' headers say ───────────────────────────────────────────────────────────────────────────────────

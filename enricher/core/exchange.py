@@ -260,7 +260,7 @@ def _turned_away(request: Request, down: ServiceDown, attempts: int) -> None:
 
 def _report(ticket: Ticket, this: Attempted, pause_s: float) -> Report:
     reason = "" if isinstance(this.verdict, Accept) else this.verdict.reason
-    tokens_in = None if this.usage is None or this.answer is None else this.usage.tokens_in
+    tokens_in = None if this.usage is None or not this.tokens else this.usage.tokens_in
     return Report(
         ticket,
         this.sent_at,

@@ -179,7 +179,7 @@ class _Lane:
         self.limits: list[Limit] = limits_of(service, guard_s)
         self.token_limits: list[TokenLog] = token_limits_of(service, guard_s)
         self.queue: list[int] = []  # numbers of the tickets that wait, ascending; without those that wait for a host
-        self.tokens: dict[int, int] = {}  # number → tokens, of those that wait and want any
+        self.tokens: dict[int, tuple[int, int]] = {}  # number → tokens, of those that wait and want any
         self.guess = Guess()
         self.unsettled = 0  # reservations of tokens that a report may still correct
         self.pausing = Pausing()
@@ -187,9 +187,9 @@ class _Lane:
         self.hosts = Hosts(self.circuits)
 
 
-def _wanted(lane: _Lane, ticket: Ticket) -> int:
-    """The tokens that a ticket is to reserve."""
-    return ticket.answer_tokens + lane.guess.of(ticket.tokens - ticket.answer_tokens)
+def _wanted(lane: _Lane, ticket: Ticket) -> tuple[int, int]:
+    """The tokens that a ticket is to reserve, and those of them that are for its answer."""
+    return ticket.answer_tokens + lane.guess.of(ticket.tokens - ticket.answer_tokens), ticket.answer_tokens
 
 
 def _put(line: list[int], number: int) -> None:
@@ -399,12 +399,15 @@ class Gate:
         first = next((lane.tokens[number] for number in lane.queue if number in lane.tokens), None)
         if first is None:
             return 0.0
-        return max((log.ready_in(now, 0, first) for log in lane.token_limits), default=0.0)
+        return max((log.ready_in(now, 0, log.weight(*first)) for log in lane.token_limits), default=0.0)
 
     def _tokens_wait_s(self, lane: _Lane, ticket: Ticket, ahead: int, now: float) -> float:
-        before = sum(lane.tokens.get(number, 0) for number in lane.queue[:ahead])
+        before = [lane.tokens[number] for number in lane.queue[:ahead] if number in lane.tokens]
         wanted = _wanted(lane, ticket)
-        wait_s = max(log.ready_in(now, before, wanted) for log in lane.token_limits)
+        wait_s = max(
+            log.ready_in(now, sum(log.weight(*each) for each in before), log.weight(*wanted))
+            for log in lane.token_limits
+        )
         if lane.unsettled:  # a report that less was taken than reserved may let it go sooner
             wait_s = min(wait_s, (ahead + 1) * REPORT_S)
         return wait_s
@@ -414,9 +417,9 @@ class Gate:
             self._numbers += 1
             ticket.reserved = self._numbers
             lane.unsettled += 1
-            wanted = _wanted(lane, ticket)
+            tokens, tokens_out = _wanted(lane, ticket)
             for log in lane.token_limits:
-                log.take(now, wanted, ticket.reserved)
+                log.take(now, tokens, ticket.reserved, tokens_out)
 
     # ── one of many hosts ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -501,8 +504,9 @@ class Gate:
                     self._arrives(lane, ticket, proven_at)
             if ticket.reserved:
                 if tokens is not None:
+                    tokens_out = None if tokens_in is None else tokens - tokens_in
                     for log in lane.token_limits:
-                        log.correct(ticket.reserved, tokens)
+                        log.correct(ticket.reserved, tokens, tokens_out)
                 if tokens_in is not None:
                     lane.guess.learn(ticket.tokens - ticket.answer_tokens, tokens_in)
             if hints is not None:
@@ -576,7 +580,8 @@ class Gate:
     def _learn(self, lane: _Lane, place: _Lane | Host, hints: Hints, done_at: float, reason: str) -> None:
         current = lane.service
         windows = current.windows if hints.requests is None else (hints.requests,)
-        token_windows = current.token_windows if hints.tokens is None else (hints.tokens,)
+        told = tuple(window for window in (hints.tokens, hints.tokens_in, hints.tokens_out) if window is not None)
+        token_windows = told or current.token_windows
         if (windows, token_windows) != (current.windows, current.token_windows):
             self._change(lane, replace(current, windows=windows, token_windows=token_windows))
         if hints.pause_s is not None:
@@ -634,7 +639,10 @@ class Gate:
             for at, weight in sorted(tokens):
                 self._numbers += 1
                 for log in lane.token_limits:
-                    log.take(at - self._guard_s, weight, self._numbers)
+                    tokens_out = (
+                        weight if log.window.part == "out" else 0
+                    )  # which it was is not known: it counts in each
+                    log.take(at - self._guard_s, weight, self._numbers, tokens_out)
 
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -124,7 +124,9 @@ class SlidingLog:
 
 
 class TokenLog:
-    """At most `window.limit` tokens arrive in any `window.period_s` seconds. Reservations are known by a number."""
+    """At most `window.limit` tokens arrive in any `window.period_s` seconds: all of a request, or its input's or its answer's
+    alone (`Window.part`). Reservations are known by a number.
+    """
 
     def __init__(self, window: Window, guard_s: float = GUARD_S) -> None:
         self.window = window
@@ -132,10 +134,20 @@ class TokenLog:
         self._guard_s = guard_s
         self._used = 0
         self._arrive: list[tuple[float, int]] = []  # when each reservation arrives at the latest, its number; ascending
-        self._held: dict[int, tuple[float, int]] = {}  # number → when it arrives at the latest, its tokens
+        self._held: dict[int, tuple[float, int, int, int]] = {}  # number → when it arrives at the latest, its weight,
+        # its tokens, and those of them that its answer takes
+
+    def weight(self, tokens: int, tokens_out: int) -> int:
+        """How much of `tokens` counts here, when an answer takes `tokens_out` of them."""
+        match self.window.part:
+            case "in":
+                return tokens - tokens_out
+            case "out":
+                return tokens_out
+        return tokens
 
     def ready_in(self, now: float, ahead: int, tokens: int) -> float:
-        """Seconds until `tokens` fit when `ahead` tokens go first; 0 when they fit now.
+        """Seconds until `tokens` fit when `ahead` tokens go first; 0 when they fit now. Both are weights (`weight`).
 
         What is larger than the window itself fits once the window is empty. Never later than it can be, but perhaps
         sooner: when those before it will have gone is not known.
@@ -159,31 +171,40 @@ class TokenLog:
                 self._used -= self._held.pop(number)[1]
             del arrive[:gone]
 
-    def take(self, now: float, tokens: int, number: int) -> None:
+    def take(self, now: float, tokens: int, number: int, tokens_out: int = 0) -> None:
         """Reserve so many tokens now, under this number; they arrive the guard later at the latest."""
-        at = now + self._guard_s
+        at, weight = now + self._guard_s, self.weight(tokens, tokens_out)
         insort(self._arrive, (at, number))
-        self._held[number] = at, tokens
-        self._used += tokens
+        self._held[number] = at, weight, tokens, tokens_out
+        self._used += weight
 
     def arrives(self, number: int, after: float) -> None:
         """The request of this reservation arrives at `after` at the latest."""
         if number in self._held:
-            before, tokens = self._held[number]
+            before, *tokens = self._held[number]
             del self._arrive[bisect_left(self._arrive, (before, number))]
             insort(self._arrive, (after, number))
-            self._held[number] = after, tokens
+            self._held[number] = after, tokens[0], tokens[1], tokens[2]
 
-    def correct(self, number: int, tokens: int) -> None:
-        """The request of this reservation really took so many tokens."""
+    def correct(self, number: int, tokens: int, tokens_out: int | None = None) -> None:
+        """The request of this reservation really took so many tokens. `tokens_out` None: as many for the answer as reserved,
+        or all of them.
+        """
         held = self._held.get(number)
         if held is not None:
-            self._held[number] = held[0], tokens
-            self._used += tokens - held[1]
+            tokens_out = min(held[3], tokens) if tokens_out is None else tokens_out
+            weight = self.weight(tokens, tokens_out)
+            self._held[number] = held[0], weight, tokens, tokens_out
+            self._used += weight - held[1]
 
     def follow(self, other: TokenLog) -> None:
         """Take over what another has counted. The numbers stay: who holds one can still correct it."""
-        self._held, self._arrive, self._used = dict(other._held), list(other._arrive), other._used  # the same class
+        self._arrive = list(other._arrive)  # the same class
+        self._held = {
+            number: (at, self.weight(tokens, tokens_out), tokens, tokens_out)
+            for number, (at, _, tokens, tokens_out) in other._held.items()
+        }
+        self._used = sum(weight for _, weight, _, _ in self._held.values())
 
     def sent(self) -> list[tuple[float, int]]:
         """When each reservation that may still count arrives at the latest, and its tokens."""

@@ -15,6 +15,7 @@ Sources: platform.claude.com/docs/en/api/messages, /build-with-claude/streaming,
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ....http import iso_date_s, now_s
@@ -27,6 +28,7 @@ from ....model import (
     Request,
     Response,
     Usage,
+    Window,
 )
 from ..analysis import Prompt
 from .base import (
@@ -146,24 +148,28 @@ def place_key(key: str) -> KeyPlace:
 def hints(response: Response, minute_s: float) -> Hints | None:
     """The quota in the `anthropic-ratelimit-…` headers.
 
-    `tokens` is what binds, by /api/rate-limits: the workspace's limit where it has one, else input and output together,
-    which is what a request reserves. So it is used to the full. The API always tells it; where only the two parts come
-    through (a proxy), the smaller one stands for both: less than may be used, and never more, since how a request's tokens
-    are divided is not known before its answer. Where the output alone is used up, a 429 says for how long.
+    The API counts what goes in and what comes out apart, and `tokens` is what binds over both (by /api/rate-limits, the
+    workspace's limit where it has one, else the sum of the two). Each that is told is kept.
     """
-    limits = [
-        header_count(response, f"anthropic-ratelimit-{kind}-limit")
-        for kind in ("tokens", "input-tokens", "output-tokens")
-    ]
-    both, *parts = limits
-    tokens = both if both is not None else min((part for part in parts if part is not None), default=None)
+
+    def limit(kind: str) -> int | None:
+        return header_count(response, f"anthropic-ratelimit-{kind}-limit")
+
     full_at = iso_date_s(response.headers.get("anthropic-ratelimit-requests-reset"))
-    return hints_from(
-        header_count(response, "anthropic-ratelimit-requests-limit"),
-        tokens,
+    told = hints_from(
+        limit("requests"),
+        limit("tokens"),
         minute_s,
         left=header_count(response, "anthropic-ratelimit-requests-remaining"),
         full_in_s=None if full_at is None else max(0.0, full_at - now_s(response)),
+    )
+    tokens_in, tokens_out = limit("input-tokens"), limit("output-tokens")
+    if not tokens_in and not tokens_out:
+        return told
+    return replace(
+        told or Hints(),
+        tokens_in=Window(tokens_in, minute_s, "in") if tokens_in else None,
+        tokens_out=Window(tokens_out, minute_s, "out") if tokens_out else None,
     )
 
 
