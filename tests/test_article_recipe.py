@@ -476,7 +476,10 @@ def test_a_reason_says_what_was_the_matter(trouble, told):
     assert end(flow, trouble) == told
 
 
-@pytest.mark.parametrize("trouble", [GaveUp("connection lost", 3), GaveUp("timeout", 1), GaveUp("no answer from a", 1)])
+@pytest.mark.parametrize(
+    "trouble",
+    [GaveUp(reason, 3) for reason in ("connection lost", "timeout", "the answer is not HTTP", "no answer from a")],
+)
 @pytest.mark.parametrize("fetcher", [FETCHER, RUDE])
 def test_a_silent_host_has_one_reason_for_all_its_pages(fetcher, trouble):
     """Which of them finds out, and how, depends on the mode."""

@@ -716,7 +716,10 @@ def test_flags_that_change_nothing_are_hinted_at(reader):
         (("X", "--since", "yesterday"), "--since is 'yesterday'"),
         (("X", "--limit", "-1"), "'--limit': -1"),
         (("X", "--provider", "gemini"), "--provider is 'gemini'; allowed: local, anthropic, openai, mistral"),
-        (("X", "--fallback", "gemini"), "--fallback is 'gemini'; allowed: PROVIDER or PROVIDER:MODEL"),
+        (
+            ("X", "--fallback", "gemini"),
+            "--fallback is 'gemini'; allowed: PROVIDER, PROVIDER:MODEL or PROVIDER:MODEL@ADDRESS",
+        ),
         (("X", "--provider", "openai", "--model", "unheard"), "--model unheard: its price is not known"),
         (("X", "--budget", "lots"), "--budget is 'lots'; allowed: an amount in dollars"),
         (("X", "--base-url", "foo"), "--base-url is 'foo'"),

@@ -18,7 +18,7 @@ NO_SUCH_PAGE = "there is no such page (404)"
 UNANSWERED = "its site does not answer: no connection, or no whole answer"
 
 _STATUS = re.compile(r"HTTP (\d{3})(, asking for [^()]*)?")
-_SILENT = ("connection lost", "timeout", "no answer")
+_SILENT = ("connection lost", "timeout", "the answer is not HTTP", "no answer")
 _WORDS = ("never", "once", "twice", "three times", "four times", "five times", "six times", "seven times")
 
 
