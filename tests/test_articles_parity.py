@@ -18,7 +18,7 @@ LLM_FAULTS = (
     "invalid=5%,refusal=5%,credit=5%"
 )
 # By this one each kind of fault is met, no page is lost for good, and few answers drip: those take until the timeout.
-SEED = 5034
+SEED = 5
 PATIENCE = {"ATTEMPTS": "20", "TIMEOUT": "0.7", "API_TIMEOUT": "0.7"}
 TOLD = ("t.csv", "t.json", "r.md", "r.html")
 
