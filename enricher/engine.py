@@ -40,6 +40,7 @@ from .memory import DEFAULT_BYTES, Memory
 from .model import Item, Job, Outcome, Pipeline, Recipe, Remembered, Request, Response, Row, Skipped, Source
 from .modes import asynchronous, threaded
 from .modes.performer import AsyncTransport, Attempt, Feed, Performer, Purse, Sink, Stop
+from .modes.withheld import Withheld
 from .processes import Processes
 from .purse import JobPurse
 from .quotas import QuotaKeeper
@@ -185,6 +186,7 @@ class Engine:
             `sink` raise goes through.
         """
         performer = self._performer(stop, purse)
+        withheld = Withheld(sink)
         if lane_of is None:
             feed = Feed(iter(items), stop)
         else:
@@ -198,12 +200,14 @@ class Engine:
             if self.mode == "async":
                 blocking = not isinstance(items, Sequence) and blocking_source
                 asynchronous.run_async(
-                    feed, begin, sink, performer, self._streaming, self.slots, blocking_source=blocking
+                    feed, begin, withheld, performer, self._streaming, self.slots, blocking_source=blocking
                 )
             elif self.mode == "threaded":
-                threaded.run_threaded(feed, begin, sink, performer, self._transport().share(), self.slots)
+                threaded.run_threaded(feed, begin, withheld, performer, self._transport().share(), self.slots)
             else:
-                threaded.run_sequential(feed, begin, sink, performer, self._transport().share())
+                threaded.run_sequential(feed, begin, withheld, performer, self._transport().share())
+        if not stop.is_set():
+            withheld.release()
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:

@@ -254,7 +254,10 @@ class Gate:
                     _drop(lane.queue, ticket.number)
                     self._wait(lane, ticket)
                     return Again(min(wait_s, self._recheck_s))
-            ahead = bisect_left(lane.queue, ticket.number) if ticket.number else len(lane.queue)
+            if ticket.at is None and lane.pausing.recovers:
+                ahead = lane.pausing.ahead(ticket.number, ticket.standing, lane.queue)
+            else:
+                ahead = bisect_left(lane.queue, ticket.number) if ticket.number else len(lane.queue)
             wait_s = self._wait_s(lane, circuit, ticket, ahead, now)
             if wait_s > 0:
                 self._wait(lane, ticket)
@@ -292,7 +295,7 @@ class Gate:
             since_s = now - pausing.held_since
             raise ServiceDown(lane.service.name, f"{pausing.reason}, and nothing else for {since_s:.0f} s")
         if pausing.recovers and ticket.at is None:
-            wait_s = max(wait_s, pausing.turn_s(ticket.number, ticket.standing, lane.queue))
+            wait_s = max(wait_s, pausing.turn_s(ahead))
             if wait_s > 0 and ticket.replaceable and pausing.streak >= REPLACED_AFTER:
                 raise ServiceDown(lane.service.name, f"it says nothing but {pausing.reason}")
         if circuit is not None and circuit.is_open and ticket.at is None:
@@ -442,10 +445,13 @@ class Gate:
             raise ServiceDown(lane.service.name, f"{host.name} asks for too long a pause ({pausing.reason})")
         if wait_s > 0 and pausing.held_too_long and pausing.held_since is not None:
             raise ServiceDown(lane.service.name, f"{host.name} says nothing but {pausing.reason}")
-        ahead = bisect_left(host.line, ticket.number) if ticket.number else len(host.line)
+        if pausing.recovers:
+            ahead = pausing.ahead(ticket.number, ticket.standing, host.line)
+        else:
+            ahead = bisect_left(host.line, ticket.number) if ticket.number else len(host.line)
         wait_s = host.wait_s(ahead, per_host.concurrency, now)
         if pausing.recovers:
-            wait_s = max(wait_s, pausing.turn_s(ticket.number, ticket.standing, host.line))
+            wait_s = max(wait_s, pausing.turn_s(ahead))
         if circuit is not None and circuit.ready_in(now) > 0:
             if ticket.host not in host.probed:
                 raise ServiceDown(lane.service.name, f"no answer from {ticket.host}")

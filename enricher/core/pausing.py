@@ -138,12 +138,17 @@ class Pausing:
         """It has left the queue."""
         self._refused.pop(number, None)
 
-    def turn_s(self, number: int, standing: Standing | None, line: Sequence[int]) -> float:
-        """Seconds until a request may look again whether it is its turn; 0 if it is now. `number` 0: it comes last."""
-        free = self._room - self._in_flight
+    def ahead(self, number: int, standing: Standing | None, line: Sequence[int]) -> int:
+        """How many of those that wait go before a request while the place recovers. `number` 0: it comes last.
+
+        Every other limit must go by this order, too: else the first waits for those that wait for it.
+        """
         mine = self._rank(number or line[-1] + 1 if line else number, standing or _UNREFUSED)
-        ahead = sum(self._rank(other, self._refused.get(other, _UNREFUSED)) < mine for other in line)
-        return 0.0 if ahead < free else TURN_S * (ahead + 1)
+        return sum(self._rank(other, self._refused.get(other, _UNREFUSED)) < mine for other in line)
+
+    def turn_s(self, ahead: int) -> float:
+        """Seconds until a request may look again whether it is its turn, when `ahead` others go first; 0 if it is now."""
+        return 0.0 if ahead < self._room - self._in_flight else TURN_S * (ahead + 1)
 
     def _rank(self, number: int, standing: Standing) -> tuple[int, int]:
         return (standing.as_first if self._room == 1 else 0), number
