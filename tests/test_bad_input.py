@@ -248,7 +248,7 @@ def test_a_missing_input_and_an_unknown_command_are_told(cli):
 
 def test_an_address_where_nobody_answers_is_told_and_the_films_stay_pending(cli, monkeypatch):
     """A real refusal of the connection; patience is what keeps it short here, twenty seconds in life."""
-    monkeypatch.setattr("enricher.core.circuit.Patience.__init__.__defaults__", (10, 0.05, 0.1, 0.1, 0.1))
+    monkeypatch.setattr("enricher.core.circuit.Patience.__init__.__defaults__", (10, None, 0.05, 0.1, 0.1, 0.1))
     write_list(cli.folder / "list.csv", [("Film", str(1950 + number)) for number in range(30)])
     ended = cli("movies", "list.csv", "--base-url", "http://127.0.0.1:9/3")
     assert ended.code == 1

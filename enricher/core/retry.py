@@ -8,6 +8,7 @@ service asked for. Jitter only lengthens what a service asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ def _pausing(request: Request, status: int, after_s: float | None) -> str:
     """The reason of a transient status. One of many hosts is given up rather than waited for: its rows say for how long."""
     if request.service.per_host is None or not after_s:
         return f"HTTP {status}"
-    return f"HTTP {status}, asking for a pause of {after_s:,.0f} s"
+    return f"HTTP {status}, asking for a pause of {math.ceil(after_s):,} s"
 
 
 _FINAL = frozenset(
