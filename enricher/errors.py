@@ -47,7 +47,8 @@ Cause = Literal[
     "the answer can't be read: its length is unclear",
     "the answer can't be read: an encoding that was not asked for",
     "the answer can't be read: its packed body is broken",
-    "the answer can't be read: a chunk is missing or broken",
+    "the answer can't be read: a chunk is broken",
+    "the answer can't be read: it is cut off",
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
 

@@ -465,8 +465,8 @@ def test_a_private_address_is_told_with_what_can_be_done():
         (GaveUp("HTTP 502", 12), NotNow("answered HTTP 502 12 times")),
         (GaveUp("HTTP 429", 3), NotNow("its site answered HTTP 429")),
         (
-            GaveUp("it can't be read: a chunk is missing", 3),
-            NotNow("it can't be read: a chunk is missing, three times"),
+            GaveUp("the answer can't be read: it is cut off", 3),
+            NotNow("the answer can't be read: it is cut off, three times"),
         ),
     ],
 )
@@ -492,6 +492,13 @@ def test_rules_that_cannot_be_had_are_told_as_the_rules():
     flow = FETCHER.fetch(URL, "page")
     next(flow)
     assert end(flow, GaveUp("HTTP 500", 3)) == NotNow("its robots.txt answered HTTP 500 three times")
+
+
+def test_rules_that_are_cut_off_are_told_as_the_rules():
+    flow = FETCHER.fetch(URL, "page")
+    next(flow)
+    told = NotNow("its robots.txt can't be read: it is cut off, three times")
+    assert end(flow, GaveUp("the answer can't be read: it is cut off", 3)) == told
 
 
 def test_who_cannot_be_asked_for_the_rules_is_not_asked_for_the_rest():

@@ -75,6 +75,11 @@ def pouring(head, more, every_s=0.0):
     return answer
 
 
+def cut(talk):
+    talk.send(HEAD + b"Content-Length: 999\r\n\r\n<p>")
+    talk.close()
+
+
 def without_robots(answer):
     def answer_or_not(talk):
         if talk.asked.target == "/robots.txt":
@@ -100,6 +105,7 @@ SITES = {
     "too long by its own word": (always(HEAD + b"Content-Length: 99999999\r\n\r\n"), TOO_LARGE),
     "dripped body": (pouring(HEAD + b"\r\n", b"<", 0.05), UNANSWERED),
     "dripped headers": (pouring(HEAD, b"X: y\r\n", 0.05), UNANSWERED),
+    "cut body": (cut, "the answer can't be read: it is cut off, three times"),
     "come back tomorrow": (
         always(reply(b"", status="429 Too Many Requests", Retry_After="86400")),
         "its site answered HTTP 429, asking for a pause of 86,400 s",

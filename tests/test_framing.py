@@ -1,6 +1,7 @@
 """One reading of an answer in both transports: what one reads, the other reads, or both refuse it with the same reason."""
 
 import contextlib
+import gzip
 import io
 import itertools
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from servers import Server, Talk, always, reply
 from transport_world import (
     CHANGED,
     CHUNK,
+    CUT,
     ENCODED,
     LENGTH,
     LOST,
@@ -120,7 +122,7 @@ ODD = {
     "99 headers": Odd(OK + b"X: 1\r\n" * 98 + TWO + END + b"{}"),
     "100 headers": Odd(OK + b"X: 1\r\n" * 99 + TWO + END + b"{}", TOO_MANY),
     "100 lines that are no headers": Odd(OK + b"none\r\n" * 100 + TWO + END + b"{}", TOO_MANY),
-    "a head that ends within": Odd(OK + b"X-A: 1\r\nX-", LOST),
+    "a head that ends within": Odd(OK + b"X-A: 1\r\nX-", CUT),
     # where a body ends
     "a length said twice": Odd(OK + TWO + TWO + END + b"{}", WELL, {"content-length": "2"}),
     "a length said three times in two lines": Odd(OK + TWO + b"content-length: 2, 2\r\n\r\n{}"),
@@ -137,7 +139,7 @@ ODD = {
     "a length in a folded line": Odd(OK + b"Content-Length:\r\n 2\r\n\r\n{}"),
     "a body that is longer than declared": Odd(OK + TWO + END + b"{} and more"),
     "an answer after the answer": Odd(OK + TWO + END + b"{}" + reply(b"evil")),
-    "a body that is shorter than declared": Odd(OK + b"Content-Length: 3\r\n\r\n{}", LOST),
+    "a body that is shorter than declared": Odd(OK + b"Content-Length: 3\r\n\r\n{}", CUT),
     "a body without a length": Odd(OK + b"\r\n{}"),
     "a body with 204": Odd(b"HTTP/1.1 204 No Content\r\n" + TWO + END + b"{}", (204, b"")),
     "chunks with 304": Odd(b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", (304, b"")),
@@ -179,9 +181,9 @@ ODD = {
     "an endless size": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"x" * 20_000, CHUNK),
     "a chunk longer than its size": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n", CHUNK),
     "a chunk without its line end": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}0\r\n\r\n", CHUNK),
-    "no last chunk": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", CHUNK),
-    "no last line": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", CHUNK),
-    "chunks in words": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n{}", CHUNK),
+    "no last chunk": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", CUT),
+    "no last line": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", CUT),
+    "chunks in words": Odd(OK + b"Transfer-Encoding: chunked\r\n\r\n{}\r\n", CHUNK),
 }
 
 
@@ -233,6 +235,32 @@ def test_both_transports_make_the_same_of_an_odd_answer(odd, piece):
         assert all(value.isprintable() for value in first[2].values())
     elif odd.gives not in (NOT_HTTP, LOST):
         assert first[1] == "answered"
+
+
+WHOLE = gzip.compress(b"{}" * 20, mtime=0)
+WHOLES = {
+    "with a length": reply(b"{}" * 20),
+    "in chunks": OK + b"Transfer-Encoding: chunked\r\n\r\n6\r\n{}{}{}\r\n2;x\r\n{}\r\n0\r\nX: 1\r\n\r\n",
+    "packed, with a length": reply(WHOLE, Content_Encoding="gzip"),
+    "packed, to the end of the connection": OK + b"Content-Encoding: gzip\r\n\r\n" + WHOLE,
+    "after early hints": b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + reply(b"{}"),
+    "an error": reply(b"{}" * 20, status="500 Odd"),
+}
+
+
+@pytest.mark.parametrize("end", [Talk.close, Talk.reset], ids=["closed", "reset"])
+@pytest.mark.parametrize("whole", WHOLES.values(), ids=WHOLES)
+def test_an_answer_is_cut_off_wherever_it_is_cut_after_its_status_line(whole, end):
+    """Every place at which it can be cut, in both transports: before the first line has ended, nothing has answered."""
+    answered_at = whole.index(b"\n") + 1
+    for kind in KINDS:
+        with (
+            Server(lambda talk: (talk.send(whole[: len(server.asked) - 1]), end(talk))) as server,
+            opened(kind) as wire,
+        ):
+            given = [told(wire, get(server.url)) for _ in whole]
+        assert given[:answered_at] == [(LOST, "sent", False)] * answered_at
+        assert given[answered_at:] == [(CUT, "answered", False)] * (len(whole) - answered_at)
 
 
 # ── the pieces that it comes in change nothing ──────────────────────────────────────────────────────────────────────

@@ -52,7 +52,7 @@ ANSWERS = {
     "lost": TransportError("connection lost"),
     "late": TransportError("timeout"),
     "no connection": TransportError("connection lost", reached="unsent"),
-    "cut body": TransportError("connection lost", reached="answered"),
+    "cut body": TransportError("the answer can't be read: it is cut off", reached="answered"),
     "too large": TransportError("too large"),
 }
 # One attempt's answer each; the last one again and again. Mostly trouble: "ok" has to be earned.

@@ -1,7 +1,5 @@
 """What a person reads of a failure, in every mode: told as what it is, after as many attempts as can help."""
 
-import gzip
-
 import pytest
 from modes_world import MODES
 from servers import Server, Talk, always, reply
@@ -28,8 +26,9 @@ UNREADABLE = {
     "an encoding that was not asked for": always(reply(b"x", Content_Encoding="br")),
     "more headers than are taken": always(reply(**{f"X-{each}": "x" for each in range(200)})),
     "a header is too long": always(reply(X_Long="x" * 70_000)),
-    "a chunk is missing or broken": saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}", then=Talk.close),
-    "its packed body is broken": always(reply(gzip.compress(JSON)[:-9], Content_Encoding="gzip")),
+    "a chunk is broken": saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\ntwo\r\n{}", then=Talk.close),
+    "it is cut off": saying(reply(JSON, length=99), then=Talk.reset),
+    "its packed body is broken": always(reply(JSON, Content_Encoding="gzip")),
     "its length is unclear": always(HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} "),
     "it is of another version of HTTP": always(b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
 }

@@ -40,6 +40,9 @@ AFTER_THE_WORK = frozenset({408, 502, 504})
 NOT_MODIFIED = 304
 """What was remembered is still good (RFC 9110, 15.4.5)."""
 
+LOST_ON_THE_WAY = frozenset({"connection lost", "timeout", "the answer can't be read: it is cut off"})
+"""Causes that, after a status line, say nothing but that the rest did not come: the host is alive."""
+
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods that have the same effect however often they are sent (RFC 9110, 9.2.2)."""
 
@@ -115,7 +118,7 @@ def of_response(request: Request, response: Response, stale: Remembered | None) 
 def of_error(error: TransportError) -> Attempted:
     """What a failed attempt came to."""
     verdict = judge_error(error)
-    if error.reached == "answered" and error.cause in ("connection lost", "timeout"):
+    if error.reached == "answered" and error.cause in LOST_ON_THE_WAY:
         health = Health.ALIVE
     elif not error.host_is_silent:
         health = Health.NO_NEWS

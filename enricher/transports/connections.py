@@ -191,7 +191,7 @@ class _Unwrapped(io.RawIOBase):
         while not self._ready and not self._chunks.done:
             data = self._wire.read1(PIECE_BYTES)
             if not data:
-                raise Unreadable("the answer can't be read: a chunk is missing or broken")
+                raise Unreadable("the answer can't be read: it is cut off")
             self._ready = memoryview(self._chunks.feed(data))
         size = min(len(buffer), len(self._ready))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]

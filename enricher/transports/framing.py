@@ -228,7 +228,7 @@ class Chunks:
             self._line += data[at : end or len(data)]
             at = end or len(data)
             if len(self._line) > LONGEST_SIZE_LINE_BYTES:
-                raise Unreadable("the answer can't be read: a chunk is missing or broken")
+                raise Unreadable("the answer can't be read: a chunk is broken")
             if end:
                 line, self._line = self._line, b""
                 self._take(line)
@@ -245,12 +245,12 @@ class Chunks:
                 raise Unreadable("the answer can't be read: more headers than are taken")
         elif self._within:
             if not empty:
-                raise Unreadable("the answer can't be read: a chunk is missing or broken")
+                raise Unreadable("the answer can't be read: a chunk is broken")
             self._within = False
         else:
             found = _SIZE.fullmatch(line)
             if found is None:
-                raise Unreadable("the answer can't be read: a chunk is missing or broken")
+                raise Unreadable("the answer can't be read: a chunk is broken")
             self._left = int(found[1], 16)
             self._within = self._left > 0
             self._trailing = int(not self._within)

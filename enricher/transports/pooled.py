@@ -44,6 +44,7 @@ from .translate import (
     headers_of,
     is_https,
     keep_out_of_logs,
+    lost_or_cut,
     may_be_cut_off,
     most_bytes_of,
     route_of,
@@ -273,6 +274,7 @@ class PooledTransport:
         reached = flight.reached
         if cause == "the proxy does not answer" and reached != "unsent":
             cause = "connection lost"  # it did: urllib3 takes all that is lost on the way through it for its own
+        cause = lost_or_cut(cause, reached)
         reused = flight.reused and reached != "answered"
         if reused and flight.pool is not None:
             flight.pool.doubt()

@@ -86,12 +86,6 @@ class Handler(ResponseHandler):
         if shown or not data:
             super().data_received(shown)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection has ended."""
-        if exc is None and self.trouble is None and self._head is not None and self._chunks is not None:
-            self.trouble = Unreadable("the answer can't be read: a chunk is missing or broken")
-        super().connection_lost(exc)
-
     def _shown(self, data: bytes) -> bytes:
         shown = b""
         if self._lines is not None:

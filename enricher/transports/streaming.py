@@ -37,6 +37,7 @@ from .translate import (
     headers_of,
     is_https,
     keep_out_of_logs,
+    lost_or_cut,
     may_be_cut_off,
     most_bytes_of,
     route_of,
@@ -283,6 +284,7 @@ class StreamingTransport:
             reached = "answered"
         elif flight.handler is None and cause != "timeout":  # no connection was had; of a time-out as `Reached` has it
             reached = "unsent"
+        cause = lost_or_cut(cause, reached)
         reused = flight.reused and reached != "answered"
         if reused:
             flight.doubt()

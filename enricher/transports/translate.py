@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
+from ..errors import Cause, Reached
 from ..model import Request, Service
 from ..sendable import check_header
 from ..target import target
@@ -165,6 +166,11 @@ def may_be_cut_off(status: int, headers: Mapping[str, str], body: bytes) -> bool
     if body or not 200 <= status < 300 or status in (204, 205):
         return False
     return "content-length" not in headers and "transfer-encoding" not in headers
+
+
+def lost_or_cut(cause: Cause, reached: Reached) -> Cause:
+    """The cause of a lost attempt. Once a status line has come, the rest of an answer is lost, wherever it was cut."""
+    return "the answer can't be read: it is cut off" if (cause, reached) == ("connection lost", "answered") else cause
 
 
 def is_https(url: str) -> bool:

@@ -65,7 +65,7 @@ class Unpacking:
         :raises Unreadable: if more should have.
         """
         if self._unpacker is not None and not self._unpacker.eof:
-            raise Unreadable(_BROKEN)
+            raise Unreadable("the answer can't be read: it is cut off")
 
     def _begin(self, data: bytes) -> Any:
         self._members += 1

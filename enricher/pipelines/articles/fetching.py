@@ -120,8 +120,9 @@ class Fetcher:
         except ExchangeError as error:
             found = failed(error)
             if isinstance(found, NotNow):  # what is said of a page or of its site, as `failed` has it
-                of_this = found.reason.startswith("answered")
-                return replace(found, reason=f"its robots.txt {found.reason}") if of_this else found
+                if found.reason.startswith("answered"):
+                    return replace(found, reason=f"its robots.txt {found.reason}")
+                return replace(found, reason=found.reason.replace("the answer", "its robots.txt", 1))
             if error.reason == "not allowed" and place == own:
                 return found
             # RFC 9309, 2.3.1.4: who can't be asked for the rules is not to be asked for the rest.
