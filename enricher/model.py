@@ -223,6 +223,7 @@ class Service:
     `attempts` is how many a request has, where it is not as many as everywhere. `batch` hands work in by the hundred.
     A POST (any method that is not idempotent, RFC 9110, 9.2.2) that may have been carried out is not sent again, unless the
     service says that it may be: by `idempotent`, or by `idempotency_header`, the header in which it takes a key of ours.
+    A slash at the end of `base_url` is left out.
     """
 
     name: str
@@ -248,6 +249,10 @@ class Service:
     pages_pass: bool = False
     idempotent: bool = False
     idempotency_header: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.base_url, str):
+            object.__setattr__(self, "base_url", self.base_url.rstrip("/"))  # a path begins with one
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,15 @@ def test_a_redirect_carries_no_key_anywhere(mode, status):
         assert other.connections == 0
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("end", ["/", "//", "/3/", "/3"])
+def test_a_slash_at_the_end_of_an_address_is_not_doubled(mode, end):
+    with Server(always(reply())) as server:
+        service = Service("films", f"{server.url}{end}")
+        assert outcomes(mode, service, lambda _: Request(service, "/i"), [1]) == [("enriched", None)]
+        assert [asked.target for asked in server.asked] == ["/3/i" if "3" in end else "/i"]
+
+
 @pytest.mark.parametrize("kind", [Pooled, Streaming])
 @pytest.mark.parametrize("path", ["@127.0.0.1:1/i", ".evil.test", ""])
 def test_a_transport_sends_no_such_path_either(kind, path):

@@ -67,9 +67,7 @@ def tmdb(
     timeout_s: float = 10.0,
 ) -> Service:
     """TMDB at an address (a simulated one, a proxy), with the quota to keep to."""
-    return replace(
-        TMDB, base_url=base_url.rstrip("/"), windows=windows, burst=burst, limiter=limiter, timeout_s=timeout_s
-    )
+    return replace(TMDB, base_url=base_url, windows=windows, burst=burst, limiter=limiter, timeout_s=timeout_s)
 
 
 def place_key(key: str) -> KeyPlace:
