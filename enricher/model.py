@@ -1,4 +1,4 @@
-"""The nouns that travel from the source to the export. Frozen values, no behaviour.
+"""The nouns that travel from the source to the export. Frozen values; no behaviour, but that a service is checked when made.
 
 A value here holds no secret: a `Service` says where a key goes (`place_key`), the transport alone holds the key itself
 and adds it last. Times are in seconds, sizes in bytes; a name says so wherever it is not plain.
@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from .checking import check_service
 
 Status = Literal["enriched", "not_found", "unsure", "failed", "deferred"]
 """What became of an item. A row whose item has no outcome yet is `pending` in reports."""
@@ -224,6 +226,8 @@ class Service:
     A POST (any method that is not idempotent, RFC 9110, 9.2.2) that may have been carried out is not sent again, unless the
     service says that it may be: by `idempotent`, or by `idempotency_header`, the header in which it takes a key of ours.
     A slash at the end of `base_url` is left out.
+
+    :raises SettingError: if a field holds what can't be used, when the service is made.
     """
 
     name: str
@@ -251,8 +255,12 @@ class Service:
     idempotency_header: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("windows", "token_windows", "keep_headers"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         if isinstance(self.base_url, str):
-            object.__setattr__(self, "base_url", self.base_url.rstrip("/"))  # a path begins with one
+            object.__setattr__(self, "base_url", self.base_url.rstrip("/") or self.base_url)  # a path has one
+        check_service(self, _KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +417,16 @@ class BatchApi:
     find: Callable[[Sequence[str], float, frozenset[str]], Generator[Request, Answer, str | None]]
     discount: float = 0.5
     most: int = 1000
+
+
+_KINDS: Mapping[str, type] = {
+    "windows": Window,
+    "token_windows": Window,
+    "per_host": PerHost,
+    "reach": Reach,
+    "batch": BatchApi,
+}
+"""Of the fields of a `Service` that hold values of our own, their classes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -30,6 +29,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from .checking import check_address
 from .errors import SettingError
 from .model import Window
 
@@ -233,7 +233,8 @@ class Settings(BaseSettings):
             found = _FALLBACK.fullmatch(one)
             if found is None:
                 raise ValueError
-            _check_address(found["address"])
+            if found["address"] is not None:
+                check_address(found["address"])
         return fallback
 
     @field_validator("api_keys", mode="before")
@@ -274,7 +275,8 @@ class Settings(BaseSettings):
     @field_validator("base_url", mode="after")
     @classmethod
     def _address_has_a_host(cls, base_url: str | None) -> str | None:
-        _check_address(base_url)
+        if base_url is not None:
+            check_address(base_url)
         return base_url
 
     @field_validator("log_level", mode="before")
@@ -305,16 +307,6 @@ class ArticleSettings(Settings):
     timeout: float = Field(30.0, gt=0, le=3600, description="seconds, more than 0 and at most 3600")
 
     base_url: str | None = Field(None, pattern=rf"^{_ADDRESS}$", description="an http(s) address without a user name")
-
-
-def _check_address(address: str | None) -> None:
-    """Check the host of an address. Raises ValueError if it can't be one."""
-    if address is None:
-        return
-    parts = urlsplit(address)  # a ValueError for brackets and ports that can't be
-    host = parts.hostname or ""
-    if parts.port == 0 or not all(0 < len(part) < 64 for part in host.removesuffix(".").split(".")):
-        raise ValueError
 
 
 def _analyst_of(told: dict[str, Any]) -> str:

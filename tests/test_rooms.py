@@ -18,10 +18,11 @@ CORE = sorted((PACKAGE / "core").glob("*.py"))
 # Room → the rooms that it may know besides itself. A room that is not here has not been thought about yet.
 MAY_KNOW = {
     "errors": set(),
+    "checking": {"errors"},
     "locks": set(),
     "forking": set(),
     "threads": set(),
-    "model": set(),
+    "model": {"checking"},
     "simulator": set(),
     "http": {"model"},
     "sendable": {"model"},
@@ -30,7 +31,7 @@ MAY_KNOW = {
     "processes": {"errors", "forking", "model", "threads"},
     "export": {"errors", "model"},
     "pipelines": {"errors", "http", "model"},
-    "settings": {"errors", "model"},
+    "settings": {"checking", "errors", "model"},
     "store": {"errors", "model"},
     "transports": {"errors", "model", "sendable", "target"},
     "core": {"errors", "http", "locks", "model", "sendable", "target"},

@@ -349,12 +349,6 @@ CERTIFICATE_HASH = "ce275665.0"
 
 CANT_BE_SENT = {
     "no address": {"url": ""},
-    "no scheme": {"url": "films.test/3"},
-    "no host": {"url": "http://"},
-    "another scheme": {"url": "ftp://films.test"},
-    "a blank": {"url": "http://films test"},
-    "half an IPv6 address": {"url": "http://[::1"},
-    "no such port": {"url": "http://127.0.0.1:99999"},
     "a header of two lines": {"headers": {"X-Odd": "a\r\nX-Evil: b"}},
     "a header that no wire carries": {"headers": {"X-Odd": "☃"}},
 }
@@ -675,7 +669,7 @@ class Promises:
             caplog.set_level(logging.DEBUG, name)
         said = []
         with Server(answer) as server, opened(self.kind, keys={"films": KEY}) as wire:
-            for url in (server.url, f"http://127.0.0.1:{closed_port()}", "http://127.0.0.1:99999"):
+            for url in (server.url, f"http://127.0.0.1:{closed_port()}"):
                 request = get(url, place_key=place)
                 said += [repr(request), repr(wire.transport)]
                 try:

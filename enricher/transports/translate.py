@@ -60,7 +60,7 @@ def route_of(service: Service, key: str | None) -> Route:
     """The route of a service: its key placed as the service wants it. The open web gets none: a key is for one host.
 
     :raises Unsuitable: if its key holds what can't be sent.
-    :raises ValueError: if its address or its headers do. Said here, because one library would refuse it and the other send
+    :raises ValueError: if its headers do. Said here, because one library would refuse it and the other send
         it in a spelling of its own.
     """
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPT_ENCODING, **service.headers}
@@ -75,8 +75,6 @@ def route_of(service: Service, key: str | None) -> Route:
         headers.update(place.headers)
         fixed = frozenset(name.lower() for name in place.headers)
         query = "&".join([f"{quote_plus(name)}={quote_plus(str(value))}" for name, value in place.params.items()])
-    if " " in service.base_url or not service.base_url.isprintable():
-        raise ValueError("an address has no blanks")
     _check(headers)
     return Route(query, headers, fixed)
 
