@@ -207,7 +207,7 @@ class Engine:
             else:
                 threaded.run_sequential(feed, begin, withheld, performer, self._transport().share())
         if not stop.is_set():
-            withheld.release()
+            withheld.finish()
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:

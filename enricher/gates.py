@@ -238,7 +238,8 @@ class EngineGate:
 
     def sent(self) -> list[Sent]:
         """As `Gate.sent`, of the services that this engine uses."""
-        return [replace(gate.sent()[0], service=service) for service, gate in list(self._gates.values()) if gate.sent()]
+        counted = [(service, gate.sent()) for service, gate in list(self._gates.values())]
+        return [replace(sent[0], service=service) for service, sent in counted if sent]
 
     def restore(self, service: Service, requests: Iterable[float], tokens: Iterable[tuple[float, int]]) -> None:
         """As `Gate.restore`."""

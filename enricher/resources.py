@@ -83,9 +83,9 @@ class Resources:
 
     def begin(self, run: BackgroundRun) -> None:
         """Start a run; `close` ends it."""
-        with self._lock:
+        with self._lock:  # until it has started: `close` waits for its thread
             self._runs.add(run)
-        run.start()
+            run.start()
 
     def end(self, run: BackgroundRun) -> None:
         """End a run."""

@@ -122,6 +122,8 @@ def test_a_refresh_is_asked_for_like_any_redirect():
 def test_half_a_megabyte_of_unfinished_tags_is_looked_through_at_once():
     assert refresh_of(b"<meta http-equiv=refresh content='0;url=" * 13_000, URL) is None
     assert refresh_of(b"<script>refresh" + b"<!--" * 100_000, URL) is None
+    meta = b"<meta " + b"a" * 8_900 + b">"
+    assert refresh_of(b"<meta name=refresh>" + meta * 57, URL) is None
 
 
 # ── cookies ─────────────────────────────────────────────────────────────────────────────────────────────────────────

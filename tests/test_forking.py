@@ -346,6 +346,34 @@ def test_a_reader_that_is_lent_at_the_fork_is_waited_for(tmp_path):
         assert store.counts(job.id).items_by_status == {"enriched": 2, "pending": 8}
 
 
+def test_two_threads_that_fork_at_once_leave_a_store_usable(tmp_path, monkeypatch):
+    with Store(tmp_path / "jobs.db") as store:
+        told = threading.Event()
+        close = store._database.before_fork
+
+        def closed_late():
+            told.set()
+            other.start()
+            other.join(0.1)  # it would have told the store by now, were it not kept waiting
+            close()
+
+        def fork():
+            pid = os.fork()
+            if not pid:
+                os._exit(0)
+            os.waitpid(pid, 0)
+
+        other = threading.Thread(target=fork, daemon=True)
+        monkeypatch.setattr(store._database, "before_fork", lambda: close() if told.is_set() else closed_late())
+        fork()
+        other.join(PATIENCE_S)
+        assert not other.is_alive()
+        reader = threading.Thread(target=store.jobs, daemon=True)
+        reader.start()
+        reader.join(PATIENCE_S)
+        assert not reader.is_alive()
+
+
 def test_a_store_that_is_closed_stays_closed_across_a_fork(tmp_path):
     store = Store(tmp_path / "things.db")
     store.close()

@@ -142,6 +142,13 @@ def test_what_is_no_film_is_not_asked_for_and_says_why(read):
     assert stop.value.value == NotFound(reason=kinds.SERIES)
 
 
+@pytest.mark.parametrize("column", ["tmdb_id", "imdb_id"])
+def test_a_series_and_a_film_of_one_id_and_no_title_are_two_items(read, column):
+    rows = read(f"{column},type\ntt0000603,movie\ntt0000603,tv\n".replace("tt0000" if column == "tmdb_id" else "-", ""))
+    assert len({row.item.key for row in rows}) == 2
+    assert kinds_of(rows) == [None, kinds.SERIES]
+
+
 def test_a_series_and_a_film_of_one_name_are_two_items(read):
     series, film = read("title,year,type\nFargo,1996,show\nFargo,1996,movie\n")
     assert series.item.key != film.item.key

@@ -98,6 +98,22 @@ def test_a_service_that_refuses_everybody_ends_the_run_and_fails_no_item(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_short_list_that_is_refused_altogether_fails_no_item_and_one_that_sent_nothing_proves_nothing(mode):
+    with Server(lasting("429")) as server, Engine(mode=mode, slots=3, backoff=QUICK, gate=Gate()) as engine:
+        service = Service("api", server.url)
+
+        def recipe(item):
+            if item.key != "needs nothing":
+                yield Request(service, f"/{item.key}")
+            return {}
+
+        seen = []
+        with pytest.raises(ServiceDown, match="it refused every item: HTTP 429"):
+            seen.extend(engine.stream([Item("1"), Item("2"), Item("needs nothing")], recipe, Stop()))
+    assert [outcome.item.key for outcome in seen] == ["needs nothing"]
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("lose", [Talk.reset, Talk.hang], ids=["connection lost", "timeout"])
 @pytest.mark.parametrize(
     ("allowed", "sent"), [({}, 1), ({"idempotent": True}, 2), ({"idempotency_header": "X-Key"}, 2)]

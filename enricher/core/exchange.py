@@ -182,7 +182,9 @@ class _Asking:
         refusals = 0 if self.standing is None else self.standing.refusals
         if verdict.pause:
             if self.attempts >= self._most_refused:
-                raise GaveUp(verdict.reason, self.attempts, self.request.service.name)
+                service = self.request.service
+                # One of many hosts that refuses everybody ends no run, so its items fail at once.
+                raise GaveUp(verdict.reason, self.attempts, service.name if service.per_host is None else "")
             return 0.0
         own = self.attempts - (refusals if self._backoff.refusals else 0)
         self.limited += verdict.attempts is not None

@@ -12,6 +12,7 @@ database is refused.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -50,15 +51,23 @@ def register(database: Database) -> None:
     _known.add(database)
 
 
+_forking = threading.Lock()
+"""Held from before a fork until after it: two threads that fork at once would mix up whom they told."""
+
+
 def _before() -> None:
+    _forking.acquire()
     _told[:] = list(_known)
     for database in _told:
         database.before_fork()
 
 
 def _after(*, in_child: bool) -> None:
-    while _told:
-        _told.pop().after_fork(in_child=in_child)
+    try:
+        while _told:
+            _told.pop().after_fork(in_child=in_child)
+    finally:
+        _forking.release()  # in the child as well: the thread that forked took it
 
 
 if hasattr(os, "register_at_fork"):  # not on every system

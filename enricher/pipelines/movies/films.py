@@ -209,7 +209,7 @@ def _aliases(title: str, cells: Sequence[str], columns: Columns) -> list[str]:
 def _key(kind: str, fields: dict[str, Any]) -> str:
     """What tells this item from others: its ids, its title and year."""
     parts = [f"{name}:{fields[f'{name}_id']}" for name in ("imdb", "tmdb") if fields[f"{name}_id"]]
-    if fields["title"]:
+    if fields["title"] or kind != "film":  # TMDB counts series apart: an id alone is no film's
         parts.append(f"{kind}:{_normalised(fields['title'])}|{fields['year'] or ''}")
     return " ".join(parts)
 

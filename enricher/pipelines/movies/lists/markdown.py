@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from ..delimited import Record, Table
 
 LONGEST_RULE_CHARS = 10_000
-_RULE = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?\s*")
+_RULE = re.compile(r"\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?")  # of a stripped line: blanks would be tried in many ways
 _BAR = re.compile(r"(?<!\\)\|")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|~<>])")
 
@@ -17,7 +17,7 @@ _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|~<>])")
 def markdown_table(head: Sequence[str], lines: Iterator[str]) -> Table | None:
     """The first table in a text whose first lines are `head`, and `lines` all of it; None if `head` holds none."""
     for at in range(1, len(head)):
-        if "|" in head[at] and "|" in head[at - 1] and _RULE.fullmatch(head[at].rstrip("\r\n")[:LONGEST_RULE_CHARS]):
+        if "|" in head[at] and "|" in head[at - 1] and _RULE.fullmatch(head[at].strip()[:LONGEST_RULE_CHARS]):
             names = _cells(head[at - 1])
             if len(names) == len(_cells(head[at])):
                 above = [
