@@ -20,7 +20,7 @@ from typing import Any
 
 from .model import Hints, Response
 
-_NUMBER = re.compile(r"\d+\.?\d*|\.\d+", re.ASCII)
+_NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", re.ASCII)
 _ISO_DURATION = re.compile(r"p(?:(\d+)d)?t?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?()", re.ASCII)
 _UNITS_S = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)

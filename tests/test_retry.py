@@ -313,6 +313,12 @@ def test_a_date_is_held_against_ours_where_the_service_has_none_that_can_be_read
     assert retry_after_s(asked) == 30.0
 
 
+def test_a_retry_after_as_long_as_a_header_may_be_is_read_in_linear_time():
+    assert (
+        retry_after_s(answered(429, retry_after=f"{'1' * 60_000}x")) is None
+    )  # tried in every way, it took half a minute
+
+
 @given(st.text(max_size=40))
 def test_no_text_of_a_header_is_too_strange(text):
     after_s = retry_after_s(answered(429, date=text, retry_after=text))

@@ -16,7 +16,7 @@ _PX = {"pt": 1.33, "em": 16.0, "rem": 16.0, "ch": 8.0, "vw": 10.0, "vh": 10.0}
 _TINY_PX = 2.0
 _FAINT = 0.1
 
-_NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([a-z%]*)")
+_NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([a-z%]*)")
 _CLIPPED = re.compile(r"rect\((?:[01](?:px)?[\s,]*){4}\)|inset\((?:50|100)%|circle\(0")
 _SHRUNK = re.compile(r"scale(?:3d|x|y)?\(0*\.?0*[,)]")
 _SHARE = re.compile(r"%|[0-9.]em|inherit|smaller|larger")
