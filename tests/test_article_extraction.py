@@ -287,6 +287,8 @@ def alone(opening, closing="</div>", *, beside=POPUP, inside=None):
         '<main style="display: none !important" id="content">',
         "<article hidden>",
         '<div style="content-visibility:hidden">',
+        '<main style="visibility: hidden; opacity: 0">',
+        '<div style="visibility:collapse!important"><div style="visibility:hidden">',
         '<div aria-hidden="true"><div style="display:none">',
     ],
 )
@@ -302,7 +304,10 @@ def test_an_article_hidden_from_screen_readers_only_is_read_beside_a_popup_of_ma
     )
 
 
-@pytest.mark.parametrize("opening", ["<div hidden>", '<div style="display:none">', "<div aria-hidden=true>"])
+@pytest.mark.parametrize(
+    "opening",
+    ["<div hidden>", '<div style="display:none">', '<div style="visibility:hidden">', "<div aria-hidden=true>"],
+)
 @pytest.mark.parametrize("visible", [PARAGRAPHS, PARAGRAPHS[:1] * 2])
 def test_hidden_text_beside_an_article_is_not_read_however_long(opening, visible):
     article = "".join(f"<p>{each}</p>" for each in visible)
@@ -315,6 +320,7 @@ def test_hidden_text_beside_an_article_is_not_read_however_long(opening, visible
 def test_what_is_hidden_within_the_only_article_is_not_read():
     inside = (
         "".join(f"<p>{each}</p>" for each in PARAGRAPHS) + f"<p hidden>{ORDER}</p><p style='left:-999em'>{ORDER}</p>"
+        f"<p style='visibility:hidden'>{ORDER}</p>"
     )
     found = read(alone("<main hidden>", "</main>", inside=inside))
     assert PARAGRAPHS[0] in found.text

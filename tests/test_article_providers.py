@@ -290,6 +290,12 @@ def test_usage_may_come_before_the_last_chunk():
     assert MISTRAL.read(sse({**chunks[0], **usage}, *chunks, done), True) == Reply(REPLY, Usage(500, 90, 100), "end")
 
 
+@pytest.mark.parametrize("spelled", [float, str])
+def test_usage_told_as_text_or_with_a_fraction_is_booked_as_what_it_says(spelled):
+    told = {name: spelled(count) for name, count in {"prompt_tokens": 500, "completion_tokens": 90}.items()}
+    assert OPENAI.read(json_body({**chat_completion(), "usage": told}), False).usage == Usage(500, 90)
+
+
 def test_usage_that_never_came_is_not_made_up():
     assert OPENAI.read(sse(*chat_chunks(usage=False)), True) == Reply(REPLY, None, "end")
     assert OPENAI.read(json_body({**chat_completion(), "usage": {"prompt_tokens": "many"}}), False).usage is None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 FRAME = frozenset({"html", "head", "body"})  # a page that hides itself shows itself by script: it is no trick
+INVISIBLE = frozenset({"hidden", "collapse"})  # values of visibility
 
 # Nothing that is meant to be seen is moved so far beyond an edge; ±9999px is what people write.
 _FAR_PX = 500.0
@@ -88,7 +89,7 @@ def look_of(element: Any, style: Style, around: Look) -> Look:
     if ink == _INVISIBLE and "text" in style.get("background-clip", style.get("-webkit-background-clip", "")):
         ink = None  # letters cut out of a background
     return Look(
-        unseen=around.unseen if seen in (None, "inherit") or element.tag in FRAME else seen in ("hidden", "collapse"),
+        unseen=around.unseen if seen in (None, "inherit") or element.tag in FRAME else seen in INVISIBLE,
         # A share of nothing is nothing: only a size of its own makes text within text of no size seen again.
         tiny=around.tiny if not size or (around.tiny and _SHARE.search(size)) else _px(size, 16.0) < _TINY_PX,
         faint=around.faint or faint,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .shadow import render
-from .styles import FRAME, Look, Style, look_of, never_shown, style_of
+from .styles import FRAME, INVISIBLE, Look, Style, look_of, never_shown, style_of
 from .text import words
 
 # What a browser does not show, or does not show as text.
@@ -59,8 +59,8 @@ def conceal(root: Any) -> None:
 
 
 def _drop_hidden(root: Any) -> None:
-    """Drop the elements of which nothing is shown."""
-    toggled = []
+    """Drop the elements of which nothing is shown; show the only article."""
+    toggled, invisible = [], []
     for element in root.xpath(_STYLED):
         if element.tag in FRAME:
             continue
@@ -69,7 +69,12 @@ def _drop_hidden(root: Any) -> None:
             element.drop_tree()
         elif _is_toggled(element, style):
             toggled.append(element)
-    shown = _only_article(root, toggled)
+        elif _is_invisible(style):
+            invisible.append(element)
+    shown = _only_article(root, toggled + invisible)
+    for element in invisible:  # kept in any case: what it holds may be visible again
+        if element in shown:
+            element.set("style", f"{element.get('style')}; visibility: visible !important")
     for element in toggled:
         if element not in shown and element.getparent() is not None:
             element.drop_tree()
@@ -83,6 +88,10 @@ def _is_toggled(element: Any, style: Style) -> bool:
 def _is_undisplayed(element: Any, style: Style) -> bool:
     hidden = style.get("display") == "none" or style.get("content-visibility") == "hidden"
     return hidden or element.get("hidden") is not None
+
+
+def _is_invisible(style: Style) -> bool:
+    return style.get("visibility") in INVISIBLE
 
 
 def _only_article(root: Any, toggled: list[Any]) -> set[Any]:
@@ -101,7 +110,8 @@ def _only_article(root: Any, toggled: list[Any]) -> set[Any]:
     if visible * TIMES_VISIBLE > counts[largest]:
         return set()
     marks = len(largest.xpath(_ARTICLE))
-    seen_by_eye = not _is_undisplayed(largest, style_of(largest.get("style")))
+    style = style_of(largest.get("style"))
+    seen_by_eye = not (_is_undisplayed(largest, style) or _is_invisible(style))
     if visible < FEW_WORDS or (seen_by_eye and marks > 0 and marks == len(root.xpath(_ARTICLE))):
         inner = (one for one in largest.iterdescendants() if one in hidden)
         return {largest, *(one for one in inner if _words(one) * 2 > counts[largest])}

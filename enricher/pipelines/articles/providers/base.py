@@ -149,8 +149,16 @@ def mappings(data: Any) -> list[Mapping[str, Any]]:
     return [entry for entry in data if isinstance(entry, Mapping)] if isinstance(data, list) else []
 
 
+LONGEST_COUNT = 15
+"""Digits: no reply has more tokens."""
+
+
 def count(value: Any) -> int | None:
-    """A number of things as an API tells it; None where it is none."""
+    """A number of things as an API tells it: some servers write it as a fraction or as text. None where it is none."""
+    if type(value) is float and value.is_integer():
+        return count(int(value))
+    if type(value) is str and value.isdecimal() and len(value) <= LONGEST_COUNT:
+        return int(value)
     return value if type(value) is int and value >= 0 else None
 
 
