@@ -24,11 +24,16 @@ from urllib.parse import urlsplit
 
 from . import forking
 from .core.gate import Again, Gate, Go, Hold, Sent, Ticket, quota_of
-from .core.limits import ENDLESS, HISTORY, Limit, SlidingLog
+from .core.limits import ENDLESS, Limit, SlidingLog
 from .model import Service, Window
 
 GATES_KEPT = 1_000
 """So many gates are kept before those that no longer matter are looked for: a program may ask with a key for each user."""
+
+KEPT_S = 3_600.0
+"""What a window counted is kept for so long at most, seconds, while shorter ones are in force: longer, and requests that
+no window holds back would fill the memory.
+"""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -88,7 +93,7 @@ class SharedGate(Gate):
         old = max((limit for limit in lane.limits if isinstance(limit, SlidingLog)), key=_horizon_s, default=None)
         super()._change(lane, service)
         if old is not None and old.horizon_s > max(map(_horizon_s, lane.limits), default=0.0):
-            history = SlidingLog(Window(ENDLESS, min(old.horizon_s, HISTORY.period_s)), self._guard_s)
+            history = SlidingLog(Window(ENDLESS, min(old.horizon_s, KEPT_S)), self._guard_s)
             history.follow(old)
             lane.limits.append(history)
 

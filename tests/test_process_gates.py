@@ -111,15 +111,16 @@ def test_the_windows_of_all_hold_while_their_runs_are_under_way(gates):
     assert [ask(wide, 2.0, WIDE) for _ in range(5)] == [True, True, True, True, False]
 
 
-def test_a_longer_window_still_knows_what_was_sent_when_a_shorter_one_was_in_force_in_between(gates):
-    short = replace(API, windows=(Window(5, 1.0),))
+@pytest.mark.parametrize("period_s", [10.0, 3_600.0])
+def test_a_longer_window_still_knows_what_was_sent_when_a_shorter_one_was_in_force_in_between(gates, period_s):
+    long, short = replace(API, windows=(Window(2, period_s),)), replace(API, windows=(Window(5, 1.0),))
     first, second = engine_of(gates), engine_of(gates)
-    assert [ask(first, 0.0), ask(first, 0.0)] == [True, True]
+    assert [ask(first, 0.0, long), ask(first, 0.0, long)] == [True, True]
     first.rest()
     assert ask(second, 2.0, short)
     second.rest()
     first.revive()
-    assert [ask(first, 5.0), ask(first, 12.2)] == [False, True]
+    assert [ask(first, period_s / 2, long), ask(first, period_s + 2.2, long)] == [False, True]
 
 
 def test_what_an_answer_told_of_the_windows_is_kept_from_one_engine_to_the_next(gates):
