@@ -99,7 +99,9 @@ def calm(web):
     """Behave well, and forget."""
     faults = dict.fromkeys(("faults", "llm_faults", "anthropic_faults", "openai_faults", "mistral_faults", "outage"))
     plain = {name: value for name, value in SMALL.items() if name not in ("sites", "articles")}
-    limits = dict.fromkeys(("llm_requests", "llm_tokens", "llm_minute", "llm_key", "edition", "seed"))
+    limits = dict.fromkeys(
+        ("llm_requests", "llm_tokens", "llm_tokens_in", "llm_tokens_out", "llm_minute", "llm_key", "edition", "seed")
+    )
     web.control(**faults, **plain, **limits, pause=False)
     web.reset()
 

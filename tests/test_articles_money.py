@@ -268,7 +268,15 @@ def test_a_batch_that_could_pass_the_budget_is_not_handed_in(reader, whole):
     assert abs(charged_nano(reader.web) - whole / 2) < COUNT
 
 
-@pytest.mark.parametrize(("limits", "mode"), [({"llm_requests": 10}, "threaded"), ({"llm_tokens": 25_000}, "async")])
+@pytest.mark.parametrize(
+    ("limits", "mode"),
+    [
+        ({"llm_requests": 10}, "threaded"),
+        ({"llm_tokens": 25_000}, "async"),
+        ({"llm_tokens_in": 15_000, "llm_tokens_out": 500_000}, "threaded"),
+        ({"llm_tokens_in": 500_000, "llm_tokens_out": 3_000}, "async"),
+    ],
+)
 def test_a_quota_that_the_provider_tells_rejects_nothing(reader, limits, mode, monkeypatch):
     monkeypatch.setenv("ENRICHER_API_MINUTE", "1")
     reader.web.control(llm_minute="1s", **limits)

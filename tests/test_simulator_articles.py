@@ -317,15 +317,26 @@ def test_no_minute_ever_holds_more_requests_or_tokens_than_are_allowed(arrivals,
         assert sum(wanted for then, wanted in admitted if 0 <= at - then < 1.0) <= most_tokens
 
 
+def test_input_and_output_are_counted_apart_and_an_answer_counts_once_it_is_made():
+    allowance = Allowance(10, 100_000, 60.0, tokens_in=1000, tokens_out=100)
+    first = allowance.ask(0.0, 5000, 600)
+    assert allowance.ask(1.0, 5000, 600) == Over("input tokens", 59.0)
+    assert isinstance(allowance.ask(1.0, 5000, 300), Lease)
+    allowance.correct(first, 2.0, 600, 120)
+    assert [(left.limit, left.left) for left in allowance.left_apart(2.0)] == [(1000, 100), (100, 0)]
+    assert allowance.ask(3.0, 5000, 50) == Over("output tokens", 57.0)
+    assert isinstance(allowance.ask(60.0, 5000, 50), Lease)
+
+
 def test_what_was_reserved_and_not_taken_is_free_again():
     allowance = Allowance(10, 1000, 60.0)
     lease = allowance.ask(0.0, 900)
     assert allowance.ask(1.0, 200) == Over("tokens", 59.0)
-    allowance.correct(lease, 2.0, 300)
+    allowance.correct(lease, 2.0, 300, 0)
     assert isinstance(allowance.ask(2.0, 200), Lease)
     requests_left, tokens_left = allowance.left(2.0)
     assert (requests_left.left, tokens_left.left, tokens_left.full_in_s) == (8, 500, 60.0)
-    allowance.correct(lease, 61.0, 5)  # it has left the window: nothing to correct there
+    allowance.correct(lease, 61.0, 5, 0)  # it has left the window: nothing to correct there
     assert allowance.left(61.0)[1].left == 800
 
 
@@ -334,7 +345,7 @@ def test_one_who_is_admitted_after_a_later_one_is_corrected_all_the_same():
     allowance = Allowance(10, 1000, 60.0)
     allowance.ask(0.1, 100)
     early = allowance.ask(0.0, 600)
-    allowance.correct(early, 1.0, 100)
+    allowance.correct(early, 1.0, 100, 0)
     assert allowance.left(1.0)[1].left == 800
     assert allowance.left(61.0)[1].left == 1000
 
@@ -365,7 +376,9 @@ CALM = {
     "edition": "1",
     "pause": False,
     **dict.fromkeys(("faults", "llm_faults", "anthropic_faults", "openai_faults", "mistral_faults", "outage"), ""),
-    **dict.fromkeys(("llm_key", "llm_requests", "llm_tokens", "llm_minute", "crawl_delay"), ""),
+    **dict.fromkeys(
+        ("llm_key", "llm_requests", "llm_tokens", "llm_tokens_in", "llm_tokens_out", "llm_minute", "crawl_delay"), ""
+    ),
 }
 
 

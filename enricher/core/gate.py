@@ -181,6 +181,7 @@ class _Lane:
         self.queue: list[int] = []  # numbers of the tickets that wait, ascending; without those that wait for a host
         self.tokens: dict[int, tuple[int, int]] = {}  # number → tokens, of those that wait and want any
         self.guess = Guess()
+        self.answers = Guess()
         self.unsettled = 0  # reservations of tokens that a report may still correct
         self.pausing = Pausing()
         self.circuits: dict[str, Circuit] = {}
@@ -189,7 +190,10 @@ class _Lane:
 
 def _wanted(lane: _Lane, ticket: Ticket) -> tuple[int, int]:
     """The tokens that a ticket is to reserve, and those of them that are for its answer."""
-    return ticket.answer_tokens + lane.guess.of(ticket.tokens - ticket.answer_tokens), ticket.answer_tokens
+    tokens_out = ticket.answer_tokens
+    if any(log.window.part == "out" for log in lane.token_limits):
+        tokens_out = min(lane.answers.of(tokens_out), tokens_out)
+    return lane.guess.of(ticket.tokens - ticket.answer_tokens) + tokens_out, tokens_out
 
 
 def _put(line: list[int], number: int) -> None:
@@ -515,9 +519,12 @@ class Gate:
                         log.correct(ticket.reserved, tokens, tokens_out)
                 if tokens_in is not None:
                     lane.guess.learn(ticket.tokens - ticket.answer_tokens, tokens_in)
+                    if tokens is not None:
+                        lane.answers.learn(ticket.answer_tokens, tokens - tokens_in)
             if hints is not None:
                 self._learn(lane, place, hints, done_at, reason)
             if pause_s > 0:
+                lane.answers.doubt()
                 self._refused(lane, place, ticket, done_at, pause_s, reason, patience.outage_s)
             elif health is Health.ALIVE:
                 place.pausing.came_through(ticket.turn)

@@ -19,7 +19,9 @@ At a window's edge it lets 2 W through, so it is wrong for a strict sliding wind
 
 **TokenLog** is a sliding log of requests that weigh something. A request is counted with the tokens that it reserves, from
 when it arrives; once its answer tells what it really took, that counts instead, at the same moment. What it reserves for its
-input is an estimate, which is put right by how the last ones came true (**Guess**).
+input is an estimate, which is put right by how the last ones came true (**Guess**). What it reserves for its answer is the
+most that the answer may take. Where answers have a window of their own, they count there as they are produced (Anthropic
+leaves `max_tokens` out of it): then this is put right in the same way, and less boldly once a request was refused.
 
 A service whose answers tell its windows (`Service.hints`) is watched for a minute back before any is known: what was
 sent until then counts at the server, so it must count here as soon as there is a window to count it in.
@@ -53,6 +55,9 @@ ENDLESS = 10**15
 
 GUESSES_KEPT, GUESS_MARGIN = 20, 1.05
 """The share of an estimate that comes true differs with language and tokenizer, and little from one article to the next."""
+
+DOUBTED_FOR = 200
+"""A refusal may have had other causes; so estimates are put right again after so many requests."""
 
 HISTORY = Window(ENDLESS, 60.0)
 """What is kept of a service whose windows are still to be learnt: those of the known APIs are a minute long at most."""
@@ -218,15 +223,28 @@ class Guess:
 
     def __init__(self) -> None:
         self._shares: deque[float] = deque(maxlen=GUESSES_KEPT)
+        self._learnt = 0
+        self._least = 1  # so many have to come true before the next ones are put right
 
     def of(self, estimate: int) -> int:
-        """What to reserve for an estimate. All of it, until one has come true."""
-        return math.ceil(estimate * max(self._shares) * GUESS_MARGIN) if self._shares else estimate
+        """What to reserve for an estimate. All of it, until enough have come true."""
+        if self._learnt < self._least:
+            return estimate
+        return math.ceil(estimate * max(self._shares) * GUESS_MARGIN)
 
     def learn(self, estimate: int, real: int) -> None:
         """An estimate came true so."""
         if estimate > 0 and real > 0:
             self._shares.append(real / estimate)
+            self._learnt += 1
+
+    def doubt(self) -> None:
+        """A request was refused that should have fitted: the service may count the estimates themselves. All of each is
+        reserved until `DOUBTED_FOR` have come true, ten times as many after the next refusal, and so on.
+        """
+        if self._learnt >= self._least:
+            self._least = max(DOUBTED_FOR, 10 * self._least)
+            self._learnt = 0
 
 
 class Bucket:

@@ -409,7 +409,8 @@ class ArticlesBehaviour(_Options):
     """All that may be chosen about the simulated web and its LLM APIs. `latency`, `faults` and `outage` are those of pages.
 
     `llm_faults` are those of every provider that has none of its own (`mistral_faults="5xx=0%"` spares that one). In any
-    `llm_minute` seconds each provider admits `llm_requests` and `llm_tokens`. A batch is in progress for `batch_latency`
+    `llm_minute` seconds each provider admits `llm_requests` and `llm_tokens`, and Anthropic `llm_tokens_in` and
+    `llm_tokens_out` apart as well, where both are given. A batch is in progress for `batch_latency`
     seconds. The web has `sites` hosts, 127.0.0.1 and so on; where there are two or more, the last one asks robots for
     `crawl_delay` seconds between requests. Each feed holds `articles`; every `edition` after the first replaces a third of
     them and changes the text of a few. `seed` decides latencies and faults, `articles_seed` what is written. `cpu`: the core
@@ -427,6 +428,8 @@ class ArticlesBehaviour(_Options):
     llm_key: str | None = None
     llm_requests: int = 1_000
     llm_tokens: int = 2_000_000
+    llm_tokens_in: int = 0
+    llm_tokens_out: int = 0
     llm_minute: float = 60.0
     batch_latency: float = 2.0
     sites: int = 1
@@ -506,6 +509,8 @@ _ARTICLES_PARSERS: Mapping[str, Callable[[str], Any]] = {
     "llm_key": str,
     "llm_requests": _whole("llm_requests", 1),
     "llm_tokens": _whole("llm_tokens", 1),
+    "llm_tokens_in": _whole("llm_tokens_in", 0),
+    "llm_tokens_out": _whole("llm_tokens_out", 0),
     "llm_minute": _duration("llm_minute", zero=False),
     "batch_latency": _duration("batch_latency", zero=True),
     "sites": _sites,

@@ -80,16 +80,22 @@ class LlmWorld(World):
     def reset(self) -> None:
         """Begin a new tally and a new minute."""
         super().reset()
-        options = self._options
-        self.allowance = Allowance(options.llm_requests, options.llm_tokens, options.llm_minute)
+        self.allowance = self._allowance()
 
     def follow(self, options: ArticlesBehaviour) -> None:
         """Behave so from now on. Limits that change forget their past."""
         before, self._options = self._options, options
         self.behave(options.llm(self.wording.name))
-        limits = ("llm_requests", "llm_tokens", "llm_minute")
+        limits = ("llm_requests", "llm_tokens", "llm_tokens_in", "llm_tokens_out", "llm_minute")
         if any(getattr(before, name) != getattr(options, name) for name in limits):
-            self.allowance = Allowance(options.llm_requests, options.llm_tokens, options.llm_minute)
+            self.allowance = self._allowance()
+
+    def _allowance(self) -> Allowance:
+        options = self._options
+        apart = (options.llm_tokens_in, options.llm_tokens_out) if self.wording.name == "anthropic" else (0, 0)
+        return Allowance(
+            options.llm_requests, options.llm_tokens, options.llm_minute, tokens_in=apart[0], tokens_out=apart[1]
+        )
 
     def report(self, *, detail: bool, moments: bool) -> dict[str, Any]:
         """The counts, with the use of the token limit beside that of the requests, and the batches taken since the start."""
@@ -103,6 +109,9 @@ class LlmWorld(World):
                 "period_s": allowance.minute_s,
                 "spent": sum(lease.tokens for lease in allowance.spent),
                 "used": allowance.used(),
+                "taken": [[lease.at, lease.tokens_in, lease.tokens_out] for lease in allowance.spent]
+                if moments
+                else [],
             },
             "batches": self.desk.taken,
         }
@@ -162,7 +171,8 @@ class LlmWorld(World):
             return self._refuse(turn, 401)
         if not isinstance(turn, Call):
             return None
-        leased = self.allowance.ask(turn.arrived, turn.asked.tokens_in + turn.asked.max_tokens)
+        asked = turn.asked
+        leased = self.allowance.ask(turn.arrived, asked.tokens_in + asked.max_tokens, asked.tokens_in)
         if isinstance(leased, Over):
             turn.tally.rejected += 1
             status, body = self.wording.error(429, f"Rate limit reached: {leased.what} per minute.")
@@ -181,7 +191,7 @@ class LlmWorld(World):
         streamed = isinstance(turn, Call) and turn.asked.stream
         if fault is not None and (fault.kind in _STATUS_FAULTS or (fault.kind == "error" and not streamed)):
             await self._wait_for(turn)
-            self._correct(turn, 0)
+            self._correct(turn, 0, 0)
             return await self._harm(turn, web.Response(), fault)
         if isinstance(turn, Call):
             return await self._analyse(turn)
@@ -209,7 +219,7 @@ class LlmWorld(World):
             await self._wait_for(call)
         finally:
             call.produced = call.produced_by(time.monotonic())
-        self._correct(call, reply.tokens_in + reply.tokens_out)
+        self._correct(call, reply.tokens_in, reply.tokens_out)
         response = self._json(call, self.wording.reply(reply))
         if call.fault is None or call.fault.kind in ("slow", "invalid", "refusal"):
             return response
@@ -281,7 +291,8 @@ class LlmWorld(World):
     def _headers(self, turn: Turn) -> dict[str, str]:
         headers = self.wording.id_header(self._number(turn))
         if isinstance(turn, Call):
-            headers |= self.wording.limits(*self.allowance.left(time.monotonic()), time.time())
+            now = time.monotonic()
+            headers |= self.wording.limits(*self.allowance.left(now), time.time(), self.allowance.left_apart(now))
         return headers
 
     def _number(self, turn: Turn) -> str:
@@ -290,13 +301,13 @@ class LlmWorld(World):
 
     # ── paying ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _correct(self, turn: Turn, tokens: int) -> None:
+    def _correct(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
         if isinstance(turn, Call) and turn.lease is not None:
-            self.allowance.correct(turn.lease, time.monotonic(), tokens)
+            self.allowance.correct(turn.lease, time.monotonic(), tokens_in, tokens_out)
 
     def _settle(self, call: Call, reply: Reply, ending: Ending) -> None:
         tokens_out = round(reply.tokens_out * call.produced)
-        self._correct(call, reply.tokens_in + tokens_out)
+        self._correct(call, reply.tokens_in, tokens_out)
         self._account.paid.append(
             Paid(
                 id=reply.id,

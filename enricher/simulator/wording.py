@@ -122,8 +122,10 @@ class Wording(Protocol):
         """The answer to whom has no money left."""
         ...
 
-    def limits(self, requests: Left, left: Left, wall_s: float) -> dict[str, str]:
-        """The headers that tell the limits; `wall_s` is the Unix time now."""
+    def limits(
+        self, requests: Left, left: Left, wall_s: float, apart: tuple[Left, Left] | None = None
+    ) -> dict[str, str]:
+        """The headers that tell the limits; `wall_s` is the Unix time now, `apart` what is left of input and output."""
         ...
 
     def id_header(self, number: str) -> dict[str, str]:
@@ -278,9 +280,14 @@ class Anthropic:
     def no_credit(self) -> tuple[int, dict[str, Any]]:
         return self.error(402, "Your credit balance is too low to access the API.")
 
-    def limits(self, requests: Left, left: Left, wall_s: float) -> dict[str, str]:
+    def limits(
+        self, requests: Left, left: Left, wall_s: float, apart: tuple[Left, Left] | None = None
+    ) -> dict[str, str]:
         headers = {}
-        for name, each in (("requests", requests), ("tokens", left), ("input-tokens", left), ("output-tokens", left)):
+        told = {"requests": requests, "tokens": left}
+        if apart is not None:
+            told |= {"input-tokens": apart[0], "output-tokens": apart[1]}
+        for name, each in told.items():
             # Whole seconds as the real one writes them, rounded up: never too early.
             full = datetime.fromtimestamp(math.ceil(wall_s + each.full_in_s), UTC)
             headers[f"anthropic-ratelimit-{name}-limit"] = str(each.limit)
@@ -419,8 +426,10 @@ class OpenAI:
             "error": {"message": message, "type": "insufficient_quota", "param": None, "code": "insufficient_quota"}
         }
 
-    def limits(self, requests: Left, left: Left, wall_s: float) -> dict[str, str]:
-        del wall_s
+    def limits(
+        self, requests: Left, left: Left, wall_s: float, apart: tuple[Left, Left] | None = None
+    ) -> dict[str, str]:
+        del wall_s, apart
         headers = {}
         for name, each in (("requests", requests), ("tokens", left)):
             headers[f"x-ratelimit-limit-{name}"] = str(each.limit)
@@ -538,8 +547,10 @@ class Mistral:
     def no_credit(self) -> tuple[int, dict[str, Any]]:
         return self.error(402, "Your account has no credit left.")
 
-    def limits(self, requests: Left, left: Left, wall_s: float) -> dict[str, str]:
-        del wall_s
+    def limits(
+        self, requests: Left, left: Left, wall_s: float, apart: tuple[Left, Left] | None = None
+    ) -> dict[str, str]:
+        del wall_s, apart
         return {
             "x-ratelimit-limit-req-minute": str(requests.limit),
             "x-ratelimit-remaining-req-minute": str(requests.left),
