@@ -5,7 +5,7 @@ several parts of which some can't be understood counts by those that can.
 
 | header | forms |
 |---|---|
-| Retry-After | seconds (any digits, fractions), a duration ("1m0s", "PT1M"), an HTTP date, an ISO 8601 moment, Unix time |
+| Retry-After | seconds (any digits, fractions), durations ("1m0s", "PT1M", "2 min"), HTTP dates, ISO 8601 dates, Unix time |
 | RateLimit (IETF drafts 07 and later) | `limit=9, remaining=0, reset=5`; `"name";r=0;t=5` |
 | RateLimit-Remaining and -Reset, X-RateLimit-…, X-Rate-Limit-… | as Retry-After; a reset counts where nothing remains |
 """
@@ -23,6 +23,16 @@ from .model import Hints, Response
 _NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", re.ASCII)
 _ISO_DURATION = re.compile(r"p(?:(\d+)d)?t?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?()", re.ASCII)
+_UNIT_WORDS = {
+    "ms": "milliseconds?|millis|msecs?",
+    "s": "seconds?|secs?",
+    "m": "minutes?|mins?",
+    "h": "hours?|hrs?",
+    "d": "days?",
+}
+_SPELLED_OUT = re.compile(
+    rf"(?<=\d)(?:{'|'.join(f'(?P<{unit}>{words})' for unit, words in _UNIT_WORDS.items())})(?:and)?(?=\d|$)", re.ASCII
+)
 _UNITS_S = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
 _PARTS = re.compile(r"\s*((?:[A-Za-z]{3,9},)?[^,]+)")
 """The parts of a value that may be several, joined by commas; that of a date stands behind the name of a day."""
@@ -64,12 +74,14 @@ def now_s(response: Response) -> float:
 def retry_after_s(response: Response) -> float | None:
     """What Retry-After asks for, seconds; None where it asks for nothing that can be understood. A past date is 0.
 
-    `retry-after-ms` goes before it.
+    `retry-after-ms` is the same to the millisecond; where it is another moment, the longer wait holds.
     """
+    wait_s = _longest(response.headers.get("retry-after", ""), response)
     text = response.headers.get("retry-after-ms", "").strip()
-    if _NUMBER.fullmatch(text):
-        return min(float(text) / 1000, MOST_S)
-    return _longest(response.headers.get("retry-after", ""), response)
+    if not _NUMBER.fullmatch(text):
+        return wait_s
+    exact_s = min(float(text) / 1000, MOST_S)
+    return exact_s if wait_s is None or wait_s - exact_s < 1.0 else wait_s
 
 
 def reset_s(response: Response) -> float | None:
@@ -139,6 +151,7 @@ def _longest(text: str, response: Response) -> float | None:
 
 def _wait_s(text: str, now: Callable[[], float]) -> float | None:
     """One value as seconds from now, never negative; None where it can't be understood."""
+    text = text.strip(" \t\"'")
     if _NUMBER.fullmatch(text):
         number = min(float(text), MOST_S)
         if number < 1e9:
@@ -148,7 +161,7 @@ def _wait_s(text: str, now: Callable[[], float]) -> float | None:
             if here - _DAY_S <= moment <= here + _YEAR_S:
                 return max(0.0, moment - here)
         return number
-    lowered = text.lower().replace(" ", "")
+    lowered = _SPELLED_OUT.sub(lambda unit: str(unit.lastgroup), text.lower().replace(" ", ""))
     for form in (_CLOCK, _ISO_DURATION):
         found = form.fullmatch(lowered)
         if found is not None and any(found.groups()):

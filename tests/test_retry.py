@@ -237,6 +237,11 @@ def test_a_kept_connection_that_is_lost_says_nothing_of_its_host(cause, is_silen
 # ── Retry-After ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(("ms", "expected_s"), [("2500", 2.5), ("1900", 1.9), ("10", 2.0), ("soon", 2.0)])
+def test_milliseconds_make_the_wait_exact_and_never_shorter_than_the_seconds_round_up_to(ms, expected_s):
+    assert retry_after_s(answered(429, retry_after="2", retry_after_ms=ms)) == expected_s
+
+
 @pytest.mark.parametrize(
     ("text", "expected_s"),
     [
@@ -257,6 +262,12 @@ def test_a_kept_connection_that_is_lost_says_nothing_of_its_host(cause, is_silen
         ("1h2m3.5s", 3723.5),
         ("250ms", 0.25),
         ("PT1M30S", 90.0),
+        ("2 seconds", 2.0),
+        ("1 minute and 30 secs", 90.0),
+        ("1 day 2 hours", 93600.0),
+        ("500 milliseconds", 0.5),
+        ('"3"', 3.0),
+        ("2 months", None),
         ("3, 3", 3.0),
         ("3, 120", 120.0),
         ("120, 3", 120.0),

@@ -258,7 +258,7 @@ def _fault_in_stream(body: bytes) -> _Fault | None:
 def judge_fault(response: Response, data: Any) -> Verdict | None:
     """What a refusal or a fault means, of any of the APIs; None where the answer is neither, or the general rules will do.
 
-    Retry 408, 409, 429 and 5xx; `x-should-retry` knows better; `retry-after-ms` goes before `retry-after`. 529 is
+    Retry 408, 409, 429 and 5xx; `x-should-retry` knows better; `retry-after-ms` makes `retry-after` exact. 529 is
     Anthropic's "overloaded".
     """
     accepted = 200 <= response.status < 300
