@@ -1,12 +1,16 @@
 """A whole web of articles in every mode: one story, whatever goes wrong; and nothing is told that is nobody's business."""
 
+import contextlib
 import csv
+import json
 import shutil
 from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
 import pytest
+import requests
 from articles_world import KEYS, MODES, SMALL, Warm, asked, contents, reading, sentences, states
+from servers import Server, reply
 
 from enricher.pipelines.articles.providers import BY_NAME
 from enricher.simulator.process import running_articles
@@ -128,6 +132,93 @@ def test_every_analyst_tells_every_mode_the_same(reader, provider, words, monkey
         told[mode] = tell(reader, *words, "--mode", mode, "--db", f"{mode}.db", provider=provider)
         assert_all_but_the_odd_ones(reader)
         assert provider in providers_of(reader, "t.csv")
+    assert_one_story(told)
+
+
+# ── what never passes ───────────────────────────────────────────────────────────────────────────────────────────────
+
+PROSE = "The market is where people of the town meet in the evening, and nobody leaves before the lamps are lit. " * 8
+PAGE = f"<html lang=en><title>Town</title><article><h1>Town</h1>{f'<p>{PROSE}</p>' * 3}</article></html>".encode()
+CUT = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 99999\r\n\r\n" + PAGE[:300]
+LASTING = {
+    "500": reply(b"", status="500 Internal Server Error"),
+    "cut": CUT,
+    "encoding": reply(b"this is no gzip", Content_Type="text/html", Content_Encoding="gzip"),
+    "429": reply(b"", status="429 Too Many Requests"),
+    "429-later": reply(b"", status="429 Too Many Requests", Retry_After="0"),
+}
+"""What a site always answers to one of its addresses."""
+
+
+def lasting(name):
+    """A site that has eight good pages and one that never comes, in their midst."""
+
+    def answer(talk):
+        target = talk.asked.target
+        if target == f"/{name}":
+            talk.send(LASTING[name])
+            talk.close()
+        elif target == "/robots.txt":
+            talk.send(reply(b"", status="404 Not Found"))
+        else:
+            talk.send(reply(PAGE.replace(b"Town", target.encode()), Content_Type="text/html"))
+
+    return answer
+
+
+def test_every_mode_tells_the_same_of_pages_that_never_come(reader, monkeypatch):
+    monkeypatch.setenv("ENRICHER_ATTEMPTS", "3")
+    told = {}
+    with contextlib.ExitStack() as stack:
+        sites = {name: stack.enter_context(Server(lasting(name))) for name in LASTING}
+        pages = [f"{site.url}/{page}" for name, site in sites.items() for page in (*"abcd", name, *"efgh")]
+        (reader.folder / "pages.txt").write_text("\n".join(pages))
+        allowed = [word for site in sites.values() for word in ("--allow-private", site.url.partition("//")[2])]
+        for mode in MODES:
+            words = ("articles", "pages.txt", *allowed, "--provider", "local", "--mode", mode, "--db", f"{mode}.db")
+            reader.type(*words, "--out", "t.csv", "--report", "r.md")
+            reader.type(*words, "--out", "t.json", "--report", "r.html")
+            told[mode] = {name: reader.read(name) for name in TOLD}
+            failed = [row for row in rows_of(reader, "t.csv") if row["status"] != "enriched"]
+            assert {row["url"].rpartition("/")[2] for row in failed} == set(LASTING)
+    assert_one_story(told)
+
+
+REFUSED = ("500 Internal Server Error", "429 Too Many Requests", "529 Overloaded", "400 Bad Request")
+"""What a provider always answers to one article each."""
+
+
+def refusing(web, titles):
+    """A server between us and a provider that passes all on, but for these articles: a request holds its title."""
+    marks = [json.dumps(title)[1:-1].encode() for title in titles]
+
+    def answer(talk):
+        asked = talk.asked
+        for mark, status in zip(marks, REFUSED, strict=True):
+            if mark in asked.body:
+                talk.send(reply(b'{"type": "error", "error": {"type": "api_error", "message": "no"}}', status=status))
+                return
+        headers = {name: asked.headers[name] for name in ("x-api-key", "anthropic-version", "content-type")}
+        there = requests.post(web.llm("anthropic") + asked.target, asked.body, headers=headers, timeout=10)
+        talk.send(reply(there.content, Content_Type=there.headers["Content-Type"]))
+
+    return answer
+
+
+def test_every_mode_tells_the_same_of_articles_that_a_provider_always_refuses(reader, monkeypatch):
+    monkeypatch.setenv("ENRICHER_ATTEMPTS", "2")
+    feeds, told = reader.web.clean_feeds, {}
+    reader("--db", "pages.db", feeds=feeds)
+    titles = {article["title"] for article in reader.web.articles()[: len(REFUSED)]}
+    with Server(refusing(reader.web, sorted(titles))) as between:
+        for mode in MODES:
+            shutil.copy(reader.folder / "pages.db", reader.folder / f"{mode}.db")
+            words = ("--mode", mode, "--db", f"{mode}.db", "--base-url", between.url)
+            reader(*words, "--out", "t.csv", "--report", "r.md", provider="anthropic", feeds=feeds)
+            reader(*words, "--out", "t.json", "--report", "r.html", provider="anthropic", feeds=feeds)
+            told[mode] = {name: reader.read(name) for name in TOLD}
+            failed = {row["title"] for row in rows_of(reader, "t.csv") if row["status"] != "enriched"}
+            assert failed == titles
     assert_one_story(told)
 
 
