@@ -395,3 +395,14 @@ def test_both_transports_make_the_same_of_an_odd_proxy(scheme, proxy, monkeypatc
             monkeypatch.setenv(f"{scheme}_proxy", url)
             given.append(told(stack.enter_context(opened(kind)), get(f"{scheme}://films.test")))
     assert given[0] == given[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_http_over_a_kept_connection_says_nothing_of_the_host_and_over_a_new_one_it_does(kind):
+    def answer(talk):
+        talk.send(reply(b"{}") if talk.number == 1 else b"the rest\r\n\r\n")
+
+    with Server(answer) as server, opened(kind) as wire:
+        assert told(wire, get(server.url))[0] == 200
+        assert told(wire, get(server.url)) == (LOST, "sent", True)
+        assert told(wire, get(server.url)) == ("the answer is not HTTP", "sent", False)

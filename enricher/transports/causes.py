@@ -71,3 +71,10 @@ def _no_file_left() -> bool:
 def out_of_files(error: OSError) -> bool:
     """Whether no file or socket could be opened, because too many are open."""
     return error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def over_a_kept_connection(cause: Cause) -> Cause:
+    """The cause of an attempt that failed over a kept connection before a status line came: what is no HTTP there may be
+    the late end of the answer before it, so the connection is lost and the host not to blame.
+    """
+    return "connection lost" if cause == "the answer is not HTTP" else cause

@@ -16,7 +16,6 @@ Neither it nor the open web goes through a proxy of the environment: what a prox
 from __future__ import annotations
 
 import http.client
-import io
 import itertools
 import socket
 import threading
@@ -32,7 +31,7 @@ from urllib3.util import Timeout
 
 from ..errors import Cause, TransportError
 from ..model import NOTHING, Reach, Request, Response, Service
-from .causes import beneath, chain
+from .causes import beneath, chain, over_a_kept_connection
 from .connections import PIECE_BYTES, Flight, GuardedAdapter, LeanAdapter, Resolve, here
 from .environment import bundle, proxy_of
 from .guard import admit
@@ -49,7 +48,7 @@ from .translate import (
     most_bytes_of,
     route_of,
 )
-from .unpacking import unpacking_of
+from .unpacking import Body
 
 WATCH_EVERY_S = 0.25
 """How often the watchdog looks, seconds: a deadline is kept to within this."""
@@ -276,8 +275,10 @@ class PooledTransport:
             cause = "connection lost"  # it did: urllib3 takes all that is lost on the way through it for its own
         cause = lost_or_cut(cause, reached)
         reused = flight.reused and reached != "answered"
-        if reused and flight.pool is not None:
-            flight.pool.doubt()
+        if reused:
+            cause = over_a_kept_connection(cause)
+            if flight.pool is not None:
+                flight.pool.doubt()
         if cause == "timeout" and reached == "unsent":
             reached = "sent"  # as `Reached` has it
         return TransportError(cause, sent_at=sent_at, failed_at=self._clock(), reached=reached, reused=reused)
@@ -287,26 +288,12 @@ class PooledTransport:
 
         Read in pieces of our own size: a server that sends chunks of a byte would have a list made of each.
         """
-        unpacking = unpacking_of(raw.headers.get("content-encoding", ""))
+        body = Body(request, raw.headers.get("content-encoding", ""), self._clock, self._on_chunk)
         read = raw.read1 if request.stream else raw.read  # read1 waits for no more than there is
-        most_bytes = most_bytes_of(request)
-        body = io.BytesIO()  # it gives its contents away without a copy
-        size = 0
-        first_byte_at = None
         while came := read(PIECE_BYTES, decode_content=False):
-            for piece in (came,) if unpacking is None else unpacking.feed(came):
-                size += len(piece)
-                if size > most_bytes:
-                    return None, first_byte_at
-                body.write(piece)
-                if request.stream:
-                    if first_byte_at is None:
-                        first_byte_at = self._clock()
-                    if self._on_chunk is not None:
-                        self._on_chunk(request, piece)
-        if unpacking is not None:
-            unpacking.finish()
-        return body.getvalue(), first_byte_at
+            if not body.add(came):
+                return None, body.first_byte_at
+        return body.finish(), body.first_byte_at
 
     def abort(self, run: object = None) -> None:
         """End all that is in flight, or all of a run: each such `send` raises `TransportError` at once."""

@@ -10,7 +10,6 @@ a host that is a number is judged before, because no resolver is asked for it. N
 from __future__ import annotations
 
 import asyncio
-import io
 import socket
 import ssl
 import time
@@ -24,7 +23,7 @@ from yarl import URL
 
 from ..errors import Cause, Reached, TransportError
 from ..model import NOTHING, Reach, Request, Response, Service
-from .causes import beneath
+from .causes import beneath, over_a_kept_connection
 from .environment import bundle, proxy_of
 from .framing import LONGEST_LINE_BYTES
 from .guard import admit, judged
@@ -43,7 +42,7 @@ from .translate import (
     route_of,
     trust_in,
 )
-from .unpacking import unpacking_of
+from .unpacking import Body
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -254,28 +253,15 @@ class StreamingTransport:
     async def _body(self, request: Request, response: aiohttp.ClientResponse) -> tuple[bytes | None, float | None]:
         """A body as it comes, unpacked and shown to who watches, and when it began; None: it is longer than it may be."""
         packed = "content-encoding" in response.headers
-        unpacking = unpacking_of(",".join(response.headers.getall("content-encoding"))) if packed else None
-        most_bytes = most_bytes_of(request)
         length = None if packed or request.stream or request.method == "HEAD" else response.content_length
-        if length is not None and length > most_bytes and response.status not in BODILESS:
+        if length is not None and length > most_bytes_of(request) and response.status not in BODILESS:
             return None, None
-        pieces = io.BytesIO()  # it gives its contents away without a copy
-        size = 0
-        first_byte_at = None
+        encoding = ",".join(response.headers.getall("content-encoding")) if packed else ""
+        body = Body(request, encoding, self._clock, self._on_chunk)
         async for came in response.content.iter_any():
-            for piece in (came,) if unpacking is None else unpacking.feed(came):
-                size += len(piece)
-                if size > most_bytes:
-                    return None, first_byte_at
-                pieces.write(piece)
-                if request.stream:
-                    if first_byte_at is None:
-                        first_byte_at = self._clock()
-                    if self._on_chunk is not None:
-                        self._on_chunk(request, piece)
-        if unpacking is not None:
-            unpacking.finish()
-        return pieces.getvalue(), first_byte_at
+            if not body.add(came):
+                return None, body.first_byte_at
+        return body.finish(), body.first_byte_at
 
     def _failed(self, cause: Cause, sent_at: float, flight: Flight) -> TransportError:
         """What to raise for an attempt that failed. A kept connection that is dead is seldom the only one."""
@@ -287,6 +273,7 @@ class StreamingTransport:
         cause = lost_or_cut(cause, reached)
         reused = flight.reused and reached != "answered"
         if reused:
+            cause = over_a_kept_connection(cause)
             flight.doubt()
         return TransportError(cause, sent_at=sent_at, failed_at=self._clock(), reached=reached, reused=reused)
 

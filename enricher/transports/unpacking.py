@@ -1,4 +1,4 @@
-"""A packed body, unpacked piece by piece.
+"""The body of an answer, taken piece by piece: unpacked, bounded, shown to whoever watches.
 
 Bodies are unpacked here and by neither library: they disagree on which packings they know, on what may follow a packed
 body and on whether its end may be missing; and a bomb has to be stopped while it swells, not when it has.
@@ -6,12 +6,15 @@ body and on whether its end may be missing; and a bomb has to be stopped while i
 
 from __future__ import annotations
 
+import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import Cause
+from ..model import Request
 from .framing import Unreadable
+from .translate import Observer, most_bytes_of
 
 _PACKINGS = {"gzip", "x-gzip", "deflate"}
 _NEVER_ASKED_FOR = {"br", "zstd", "compress", "x-compress", "dcb", "dcz"}
@@ -114,3 +117,48 @@ def unpacking_of(content_encoding: str) -> Unpacking | Twice | None:
         return Unpacking(None)
     inner, *outer = map(Unpacking, words)  # they are named in the order in which they were applied
     return Twice(inner, outer[0]) if outer else inner
+
+
+class Body:
+    """A body as it comes. `on_chunk` is shown its pieces if the request asks for a stream."""
+
+    def __init__(
+        self, request: Request, content_encoding: str, clock: Callable[[], float], on_chunk: Observer | None
+    ) -> None:
+        self._request = request
+        self._unpacking = unpacking_of(content_encoding)
+        self._clock = clock
+        self._on_chunk = on_chunk
+        self._left = most_bytes_of(request)
+        self._whole = io.BytesIO()  # it gives its contents away without a copy
+        self.first_byte_at: float | None = None
+        """When a stream began."""
+
+    def add(self, came: bytes) -> bool:
+        """Take what came; False: the body is longer than it may be.
+
+        :raises Unreadable: if it can't be unpacked.
+        """
+        for piece in (came,) if self._unpacking is None else self._unpacking.feed(came):
+            self._left -= len(piece)
+            if self._left < 0:
+                return False
+            self._whole.write(piece)
+            if self._request.stream:
+                self._show(piece)
+        return True
+
+    def _show(self, piece: bytes) -> None:
+        if self.first_byte_at is None:
+            self.first_byte_at = self._clock()
+        if self._on_chunk is not None:
+            self._on_chunk(self._request, piece)
+
+    def finish(self) -> bytes:
+        """All of it, because nothing more comes.
+
+        :raises Unreadable: if more should have.
+        """
+        if self._unpacking is not None:
+            self._unpacking.finish()
+        return self._whole.getvalue()
