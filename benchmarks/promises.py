@@ -3,6 +3,7 @@
     core     exchange, recipe, gate and memory together, in ten threads, without a wire: µs a request
     wire     one GET of 2 KB through the threaded mode against a stock requests pool: CPU a request, and the ratio
     memory   peak memory of 30,000 films with real-sized details against that of 3,000
+    tokens   use of windows of 2 s of input and of output tokens, whichever binds, and how many calls were turned away
 
 Clients are fresh processes; the simulated API is one of its own; what is compared runs in turn, and a ratio is the median
 of the ratios of neighbours. Whatever can be counted at the server is counted there.
@@ -14,6 +15,7 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -37,7 +39,7 @@ from enricher.modes.threaded import run_threaded
 from enricher.processes import Processes
 from enricher.simulator.behaviour import Behaviour
 from enricher.simulator.generated import Titles
-from enricher.simulator.process import Simulator, running_simulator
+from enricher.simulator.process import ArticlesSimulator, Simulator, running_articles, running_simulator
 
 from .machine import peak_mib
 
@@ -225,10 +227,66 @@ def memory() -> None:
     say(f"memory  difference {peaks[30_000] - peaks[3_000]:.1f} MiB")
 
 
+def tokens() -> None:
+    """Analyses against an API that counts input and output apart. The pages are known, so that only calls take time."""
+    period_s, windows = 2.0, 10
+    with (
+        running_articles(articles=48, latency="1ms", crawl_delay="0", llm_latency="100-200ms") as web,
+        tempfile.TemporaryDirectory(prefix="enricher-promises-") as name,
+    ):
+        folder = Path(name)
+        read_articles(web, folder, "pages.db", "--provider", "local")
+        needed: dict[str, int] = {}
+        for binds in ("neither", "in", "out"):
+            if needed:
+                limits = {
+                    f"llm_tokens_{part}": needed[part] * (1 if part == binds else 9) // windows for part in needed
+                }
+                web.control(llm_minute=f"{period_s:g}s", **limits)
+            shutil.copy(folder / "pages.db", folder / f"{binds}.db")
+            web.reset()
+            read_articles(web, folder, f"{binds}.db", "--provider", "anthropic", "--base-url", web.llm("anthropic"))
+            stats = web.stats(moments=True)["providers"]["anthropic"]
+            taken = stats["tokens"]["taken"]
+            if not needed:
+                needed = {"in": sum(each[1] for each in taken), "out": sum(each[2] for each in taken)}
+                continue
+            begin = taken[0][0] + 2 * period_s
+            whole = int((taken[-1][0] - begin) / period_s)
+            part = 1 if binds == "in" else 2
+            used = sum(each[part] for each in taken if begin <= each[0] < begin + whole * period_s)
+            share = used / whole / limits[f"llm_tokens_{binds}"]
+            say(
+                f"tokens  {binds:3} binds: {share:.1%} used in {whole} windows after the first two, "
+                f"{stats['rejected']} of {len(taken)} turned away"
+            )
+
+
+def read_articles(web: ArticlesSimulator, folder: Path, database: str, *flags: str) -> None:
+    """Run `enricher articles` over all good feeds."""
+    hosts = sorted({feed.split("/")[2] for feed in web.clean_feeds})
+    allowed = [word for host in hosts for word in ("--allow-private", host)]
+    told = ("--db", database, "--rate", "none", "--no-progress", "--out", "out.csv")
+    subprocess.run(  # noqa: S603  # our own module
+        [sys.executable, "-m", "enricher", "articles", *web.clean_feeds, *allowed, *told, *flags],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+            "ANTHROPIC_API_KEY": "any",
+            "ENRICHER_API_MINUTE": "2",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+
+
 MEASURED: dict[str, Callable[[], None]] = {
     "core": core,
     "wire": wire,
     "memory": memory,
+    "tokens": tokens,
 }
 CLIENTS: dict[str, Callable[[list[str]], None]] = {"movies": be_movies, "get": be_get}
 
