@@ -153,7 +153,7 @@ class _Instantly:
     def __init__(self, body: bytes) -> None:
         self._response = Response(200, {}, body)
 
-    def send(self, _request: Request) -> Response:
+    def send(self, _request: Request, *, fresh: bool = False) -> Response:  # noqa: ARG002  # the protocol names it
         return self._response
 
     def abort(self) -> None:

@@ -30,7 +30,7 @@ class Wire:
         self.sent = []
         self.cut = threading.Event()
 
-    def send(self, request):
+    def send(self, request, *, fresh=False):
         self.sent.append(request)
         given = self.answer(request)
         if given is STUCK:
@@ -51,7 +51,7 @@ class _Tasks:
     def __init__(self, wire):
         self.wire = wire
 
-    async def send(self, request):
+    async def send(self, request, *, fresh=False):
         self.wire.sent.append(request)
         await asyncio.sleep(0)  # as on a real wire, others have their turn
         given = self.wire.answer(request)

@@ -94,3 +94,21 @@ def test_an_answer_that_cant_be_read_costs_no_other_item_anything(mode):
     with Server(answer) as server:
         given, _ = outcomes(mode, server, items=25)
     assert sorted(status for status, _ in given) == ["enriched"] * 5 + ["failed"] * 20
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_attempt_after_a_lost_kept_connection_goes_over_a_new_one(mode):
+    """A server that resets each connection at its second request: no other kept one may cost the next attempt as well."""
+
+    seen = set()
+
+    def answer(talk):
+        if talk.asked.connection in seen:
+            talk.reset()
+        else:
+            seen.add(talk.asked.connection)
+            talk.send(reply())
+
+    with Server(answer) as server:
+        given, _ = outcomes(mode, server, items=4 if mode == "sequential" else 20, attempts=2)
+    assert {status for status, _ in given} == {"enriched"}

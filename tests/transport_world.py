@@ -56,8 +56,8 @@ class Pooled:
     def __init__(self, keys=None, slots=1, **more):
         self.transport = PooledTransport(keys or {}, slots, **more)
 
-    def send(self, request):
-        return self.transport.send(request)
+    def send(self, request, **more):
+        return self.transport.send(request, **more)
 
     def send_all(self, requests):
         """Send them at once; what each gave: its response or its error."""
@@ -93,8 +93,8 @@ class Streaming:
 
         self.transport = StreamingTransport(keys or {}, slots, resolve=resolve and resolve_in_a_loop, **more)
 
-    def send(self, request):
-        return self.runner.run(self.transport.send(request))
+    def send(self, request, **more):
+        return self.runner.run(self.transport.send(request, **more))
 
     def send_all(self, requests):
         """Send them at once; what each gave: its response or its error."""
@@ -978,6 +978,12 @@ class Promises:
             assert (lost.value.reused, lost.value.reached) == (True, "sent")
             assert [response.status for response in wire.send_all([get(server.url) for _ in range(3)])] == [200] * 3
             assert {asked.connection for asked in server.asked[4:]}.isdisjoint({1, 2, 3})
+
+    def test_a_fresh_request_leaves_over_no_kept_connection(self, wire):
+        with Server(always(reply(FILM))) as server:
+            for fresh in (False, False, True, False):
+                wire.send(get(server.url), fresh=fresh)
+            assert [asked.connection for asked in server.asked] == [1, 1, 2, 2]
 
     def test_a_new_connection_that_is_lost_speaks_against_its_host(self, wire):
         with Server(Talk.close) as server, pytest.raises(TransportError) as lost:

@@ -59,9 +59,10 @@ class Permit:
 
 @dataclass(slots=True)
 class Send:
-    """One attempt at one request."""
+    """One attempt at one request. `fresh`: over a new connection, because a kept one was lost under the attempt before."""
 
     request: Request
+    fresh: bool = False
 
 
 @dataclass(slots=True)

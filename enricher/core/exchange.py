@@ -206,6 +206,7 @@ def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | N
         asked = replace(asked, headers={**asked.headers, **conditional(stale)})
     answer_tokens = 0 if charge is None else charge.most.tokens_out
     asking = _Asking(request, rules.backoff)
+    lost: TransportError | None = None
     while True:
         try:
             ticket: Ticket = yield Permit(
@@ -226,9 +227,9 @@ def _ask(request: Request, rules: Rules, journey: Journey, stale: Remembered | N
         if charge is not None:
             entry = yield Book(charge, key_of(request))
         journey.requests += 1
-        lost: TransportError | None = None
+        send, lost = Send(asked, fresh=lost is not None and lost.reused), None
         try:
-            response: Response = yield Send(asked)
+            response: Response = yield send
         except TransportError as error:
             lost, this = error, of_error(error)
         else:

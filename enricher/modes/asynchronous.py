@@ -116,7 +116,7 @@ async def _wait(
     while isinstance(step, WAITED_FOR):
         match step:
             case Send():
-                return await transport.send(step.request)
+                return await transport.send(step.request, fresh=step.fresh)
             case Nap():
                 await waits.nap(step.seconds)
                 if not step.again:

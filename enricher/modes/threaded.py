@@ -56,7 +56,7 @@ def _wait(step: Any, effect: Effect, held: Held, performer: Performer, transport
     while isinstance(step, WAITED_FOR):
         match step:
             case Send():
-                return transport.send(step.request)
+                return transport.send(step.request, fresh=step.fresh)
             case Nap():
                 performer.stop.sleep(step.seconds)
                 if not step.again:

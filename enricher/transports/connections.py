@@ -8,6 +8,7 @@ Rule 2: a flight knows what became of its request: whether it left, over a kept 
 status line came.
 Rule 3: when one kept connection turns out to be dead, those that were made before it are closed rather than tried: a server
 or a router on the way drops them together.
+Rule 4: a flight that must be `fresh` uses no kept connection at all: its last attempt was lost with one (RFC 9112, 9.5).
 """
 
 from __future__ import annotations
@@ -47,10 +48,12 @@ Resolve = Callable[..., Any]
 class Flight:
     """One request on its way."""
 
-    __slots__ = ("connection", "cut", "deadline", "pool", "reached", "reused", "run", "sock")
+    __slots__ = ("connection", "cut", "deadline", "fresh", "pool", "reached", "reused", "run", "sock")
 
-    def __init__(self, deadline: float, run: object) -> None:
+    def __init__(self, deadline: float, run: object, *, fresh: bool = False) -> None:
         self.deadline = deadline
+        self.fresh = fresh
+        """Whether it must leave over a connection that has brought no answer yet."""
         self.run = run
         self.connection: Any = None
         self.sock: Any = None  # kept apart: a connection lets go of its socket before a body that ends with it is read
@@ -221,9 +224,10 @@ class _Doubting:
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection = super()._get_conn(timeout)  # type: ignore[misc]  # a mixin: the pool class comes second
-        if connection.made < self._dead_at:
-            connection.close()
         flight: Flight | None = getattr(here, "flight", None)
+        fresh = flight is not None and flight.fresh and connection.answers > 0
+        if fresh or connection.made < self._dead_at:
+            connection.close()
         if flight is not None:
             flight.pool = self
         return connection

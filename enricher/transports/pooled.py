@@ -197,8 +197,8 @@ class PooledTransport:
         """The same connections, for one of several runs."""
         return Share(self)
 
-    def send(self, request: Request, run: object = None) -> Response:
-        """One attempt, for a run.
+    def send(self, request: Request, run: object = None, *, fresh: bool = False) -> Response:
+        """One attempt, for a run. `fresh`: over a connection that has brought no answer yet.
 
         :raises TransportError: if no whole answer came, within the service's `timeout_s` and `max_bytes`.
         """
@@ -207,13 +207,13 @@ class PooledTransport:
             if self._closed.is_set():  # it was closed while this one waited for its turn
                 now = self._clock()
                 raise TransportError("connection lost", sent_at=now, failed_at=now, reached="unsent")
-            return self._send(request, run)
+            return self._send(request, run, fresh=fresh)
         finally:
             self._slots.put(slot)
 
-    def _send(self, request: Request, run: object) -> Response:
+    def _send(self, request: Request, run: object, *, fresh: bool) -> Response:
         sent_at = self._clock()
-        flight = Flight(sent_at + request.service.timeout_s, run)
+        flight = Flight(sent_at + request.service.timeout_s, run, fresh=fresh)
         number = next(self._numbers)
         self._flights[number] = flight
         here.flight = flight
@@ -320,9 +320,9 @@ class Share:
     def __init__(self, transport: PooledTransport) -> None:
         self._transport = transport
 
-    def send(self, request: Request) -> Response:
+    def send(self, request: Request, *, fresh: bool = False) -> Response:
         """One attempt, as `PooledTransport.send`."""
-        return self._transport.send(request, self)
+        return self._transport.send(request, self, fresh=fresh)
 
     def abort(self) -> None:
         """End what this run has in flight."""

@@ -4,6 +4,7 @@ Rule 1: framing.py reads each answer, and aiohttp's parser is shown what it wrot
 http.client takes, and the other way round.
 Rule 2: a flight knows whether its request left over a kept connection, and whether a status line came.
 Rule 3: when one kept connection turns out to be dead, those that were made before it are closed rather than tried.
+Rule 4: a flight that must be `fresh` uses no kept connection at all: its last attempt was lost with one (RFC 9112, 9.5).
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ _ORDER = itertools.count(1)
 class Flight:
     """One request on its way. `method` is spelled as it is sent: aiohttp would write it in upper case."""
 
-    __slots__ = ("doubt", "handler", "method", "reused")
+    __slots__ = ("doubt", "fresh", "handler", "method", "reused")
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, *, fresh: bool = False) -> None:
         self.method = method
+        self.fresh = fresh
+        """Whether it must leave over a connection that has brought no answer yet."""
         self.handler: Handler | None = None
         self.reused = False
         self.doubt: Any = None
@@ -178,14 +181,15 @@ class Connector(aiohttp.TCPConnector):
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109  # aiohttp's own
         """A connection for a request: a kept one, or a new one."""
         key = req.connection_key
+        flight = FLIGHT.get()
         while True:
             connection = await super().connect(req, traces, timeout)
             handler: Any = connection.protocol
-            if handler.made >= self._dead_at.get(key, 0):
+            kept = handler.answers > 0
+            if handler.made >= self._dead_at.get(key, 0) and not (flight.fresh and kept):
                 break
             connection.close()
-        flight = FLIGHT.get()
-        flight.handler, flight.reused = handler, handler.answers > 0
+        flight.handler, flight.reused = handler, kept
         flight.doubt = functools.partial(self._doubt, key)
         return connection
 

@@ -202,8 +202,8 @@ class StreamingTransport:
             )
         return way
 
-    async def send(self, request: Request) -> Response:
-        """One attempt.
+    async def send(self, request: Request, *, fresh: bool = False) -> Response:
+        """One attempt. `fresh`: over a connection that has brought no answer yet.
 
         :raises TransportError: if no whole answer came, within the service's `timeout_s` and `max_bytes`.
         """
@@ -211,11 +211,11 @@ class StreamingTransport:
             if self._closed:  # it was closed while this one waited for its turn
                 now = self._clock()
                 raise TransportError("connection lost", sent_at=now, failed_at=now, reached="unsent")
-            return await self._send(request)
+            return await self._send(request, fresh=fresh)
 
-    async def _send(self, request: Request) -> Response:
+    async def _send(self, request: Request, *, fresh: bool) -> Response:
         sent_at = self._clock()
-        flight = Flight(request.method)
+        flight = Flight(request.method, fresh=fresh)
         FLIGHT.set(flight)
         try:
             way = self._way(request.service)
