@@ -95,7 +95,7 @@ def reset_s(response: Response) -> float | None:
                 continue
             for name in (f"{prefix}-reset{suffix}", f"{prefix}-reset-after{suffix}"):
                 wait_s = _longest(headers.get(name, ""), response)
-                if wait_s is not None:
+                if wait_s is not None and wait_s < _YEAR_S:  # more is a moment that is long over, or in unknown units
                     found.append(wait_s)
     return max(found, default=None)
 
@@ -157,7 +157,12 @@ def _wait_s(text: str, now: Callable[[], float]) -> float | None:
         if number < 1e9:
             return number
         here = now()
-        for moment in (number, number / 1000):  # nobody asks for thirty years: this is Unix time, in s or ms
+        for moment in (
+            number,
+            number / 1e3,
+            number / 1e6,
+            number / 1e9,
+        ):  # nobody asks for thirty years: Unix time, s to ns
             if here - _DAY_S <= moment <= here + _YEAR_S:
                 return max(0.0, moment - here)
         return number

@@ -279,6 +279,8 @@ def test_milliseconds_make_the_wait_exact_and_never_shorter_than_the_seconds_rou
         ("2015-10-21 12:00:05", 5.0),
         (str(NOON_UNIX + 5), 5.0),
         (str(int(NOON_UNIX + 5) * 1000), 5.0),
+        (str(int(NOON_UNIX + 5) * 1_000_000), 5.0),
+        (str(int(NOON_UNIX + 5) * 1_000_000_000), 5.0),
         ("soon", None),
         ("nan", None),
         ("inf", None),
@@ -368,6 +370,7 @@ def test_a_quota_that_is_spent_holds_everyone_until_it_is_back_whether_the_answe
         {"ratelimit": '"a";r=3;t=7'},
         {"ratelimit": "strange"},
         {"x_ratelimit_remaining": "none", "x_ratelimit_reset": "soon"},
+        {"x_ratelimit_remaining": "0", "x_ratelimit_reset": str(int(NOON_UNIX) - 1_000_000)},  # a moment that is over
     ],
 )
 def test_a_quota_of_which_something_is_left_holds_nobody(headers):
