@@ -153,19 +153,13 @@ def _wait_s(text: str, now: Callable[[], float]) -> float | None:
     """One value as seconds from now, never negative; None where it can't be understood."""
     text = text.strip(" \t\"'")
     if _NUMBER.fullmatch(text):
-        number = min(float(text), MOST_S)
-        if number < 1e9:
-            return number
-        here = now()
-        for moment in (
-            number,
-            number / 1e3,
-            number / 1e6,
-            number / 1e9,
-        ):  # nobody asks for thirty years: Unix time, s to ns
-            if here - _DAY_S <= moment <= here + _YEAR_S:
-                return max(0.0, moment - here)
-        return number
+        number = float(text)
+        if number >= 1e9:
+            here = now()
+            for unit in (1.0, 1e3, 1e6, 1e9):  # nobody asks for thirty years: this is Unix time, in s to ns
+                if here - _DAY_S <= number / unit <= here + _YEAR_S:
+                    return max(0.0, number / unit - here)
+        return min(number, MOST_S)
     lowered = _SPELLED_OUT.sub(lambda unit: str(unit.lastgroup), text.lower().replace(" ", ""))
     for form in (_CLOCK, _ISO_DURATION):
         found = form.fullmatch(lowered)

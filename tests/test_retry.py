@@ -370,7 +370,11 @@ def test_a_quota_that_is_spent_holds_everyone_until_it_is_back_whether_the_answe
         {"ratelimit": '"a";r=3;t=7'},
         {"ratelimit": "strange"},
         {"x_ratelimit_remaining": "none", "x_ratelimit_reset": "soon"},
-        {"x_ratelimit_remaining": "0", "x_ratelimit_reset": str(int(NOON_UNIX) - 1_000_000)},  # a moment that is over
+        {  # a moment that is long over
+            "date": "Wed, 21 Oct 2015 12:00:00 GMT",
+            "x_ratelimit_remaining": "0",
+            "x_ratelimit_reset": str(int(NOON_UNIX) - 1_000_000),
+        },
     ],
 )
 def test_a_quota_of_which_something_is_left_holds_nobody(headers):
