@@ -134,6 +134,68 @@ def test_an_episodes_title_as_streaming_services_write_it_is_no_film(read, title
     assert (row.item.fields.get("not_a_film") is None) == film
 
 
+@pytest.mark.parametrize(
+    ("title", "reason"),
+    [
+        ("Fargo (TV Series 2014–2024)", kinds.SERIES),
+        ("Fargo (Serie de TV)", kinds.SERIES),
+        ("Fargo (сериал)", kinds.SERIES),
+        ("Fargo [Miniseries] (2014)", kinds.SERIES),
+        ("Fargo S02", kinds.EPISODE),
+        ("Fargo.1x02.720p", kinds.EPISODE),
+        ("Heat (TV)", None),
+        ("Heat (TV Movie)", None),
+        ("Heat (A Love Story)", None),
+        ("10x10", None),
+    ],
+)
+def test_a_title_that_says_series_in_brackets_or_numbers_an_episode_is_no_film(read, title, reason):
+    (row,) = read(f'Title,Year\n"{title}",1995\n')
+    assert row.item.fields.get("not_a_film") == reason
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "reasons"),
+    [
+        ("What", ["Series", "Film", "TV"], [kinds.SERIES, None, kinds.SERIES]),
+        ("Where", ["Cinema", "TV", "DVD"], [None, None, None]),
+        ("Where", ["TV", "TV", ""], [None, None, None]),
+        ("Series", ["yes", "no", ""], [kinds.SERIES, None, None]),
+        ("Series", ["yes", "Matrix", ""], [None, None, None]),
+        ("Movie?", ["no", "yes", ""], [kinds.NO_FILM, None, None]),
+        ("TV?", ["x", "", ""], [kinds.SERIES, None, None]),
+        ("Type", ["Director's Cut", "person", "video"], [None, "a person, not a film", None]),
+    ],
+)
+def test_a_column_of_kinds_or_flags_is_told_by_its_cells(read, column, cells, reasons):
+    rows = read(f"Title,Year,{column}\n" + "".join(f"Film {cell},1995,{cell}\n" for cell in cells))
+    assert kinds_of(rows) == reasons
+
+
+def test_the_medium_of_an_episode_makes_no_film_of_it(read):
+    assert kinds_of(read("Name,Type,MediaType\nHeat,Episode,Video\nHeat,Movie,Video\nHeat,,Video\n")) == [
+        kinds.EPISODE,
+        None,
+        None,
+    ]
+
+
+def test_a_list_of_films_with_names_like_yes_and_no_keeps_its_titles(read):
+    assert fields(read("Film,Year\nNo,2012\nYes,2004\n"), "title") == [("No",), ("Yes",)]
+
+
+def test_a_game_without_a_title_is_no_film_and_no_failure(read):
+    rows = read("Title,Type\n,game\n,person\n,movie\nHeat,movie\n")
+    assert [row.item and row.item.fields.get("not_a_film") for row in rows] == [
+        kinds.GAME,
+        "a person, not a film",
+        None,
+        None,
+    ]
+    assert [row.error for row in rows] == [None, None, "no title", None]
+    assert rows[0].item.key != rows[1].item.key
+
+
 def test_what_is_no_film_is_not_asked_for_and_says_why(read):
     (row,) = read("title,type,tmdb_id\nLost,show,4607\n")
     flow = movie_recipe(tmdb())(row.item)

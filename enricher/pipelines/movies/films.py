@@ -134,8 +134,6 @@ def _item(cells: Sequence[str], columns: Columns) -> Item | str:
     """The film that a record is about, or why it is about none."""
     title = first_filled(cells, columns.titles, _title) or ""
     title, imdb_id, tmdb_id = _ids(title, cells, columns)
-    if not (title or imdb_id or tmdb_id):
-        return "no title"
     if len(title) > LONGEST_TITLE_CHARS:
         return f"no title: a cell of {len(title)} characters is none"
     year = first_filled(cells, columns.years, year_of)
@@ -150,9 +148,12 @@ def _item(cells: Sequence[str], columns: Columns) -> Item | str:
         "tmdb_id": tmdb_id,
         "original_title": first_filled(cells, columns.originals, _title),
     }
-    if reason := _not_a_film(title, cells, columns):
+    reason = _not_a_film(title, cells, columns)
+    if not (title or imdb_id or tmdb_id or reason):
+        return "no title"
+    if reason:
         # TMDB counts series apart: the same number is another film.
-        return Item(_key("other", fields), {**fields, "tmdb_id": None, "not_a_film": reason})
+        return Item(_key("other" if title else reason, fields), {**fields, "tmdb_id": None, "not_a_film": reason})
     if aliases := _aliases(title, cells, columns):
         fields["other_titles"] = aliases
     return Item(_key("film", fields), fields)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeVar
 
-from . import words
+from . import kinds, words
 from .cells import are_scores
 
 _FILM_NAMES = frozenset(
@@ -134,12 +134,25 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]]) -> Columns
             if not are_scores((cells[at] for cells in sample if at < len(cells)), named_id=_names_an_id(known[at][0]))
         )
 
+    def told(names: Set[str], are: Callable[[Iterable[str]], bool]) -> tuple[int, ...]:
+        return tuple(
+            at
+            for at, (found, part) in enumerate(known)
+            if part == "film" and found in names and are(cells[at] for cells in sample if at < len(cells))
+        )
+
+    series_flags = told(words.SERIES_WORDS | words.TELEVISION, kinds.are_flags)
+    film_flags = told(words.FILM_NAMES, kinds.are_flags)
+    unknown = {found for found, _ in known} - _KNOWN
     originals = positions(words.ORIGINAL_TITLES)
     aliases = positions(words.ENGLISH_TITLES) + positions(words.LOCAL_TITLES)
     shows = positions(words.SHOW_TITLES) + positions(words.TITLES, {"show"})
     tmdb_shaped = {found for found, _ in known} >= _TMDB_SHAPE
+    titles = positions(words.TITLES) + aliases + originals + shows
+    if not {*titles} - {*film_flags}:
+        film_flags = ()  # a list of films called "Yes" and "1"
     return Columns(
-        titles=positions(words.TITLES) + aliases + originals + shows,
+        titles=tuple(at for at in titles if at not in film_flags),
         originals=originals,
         aliases=aliases,
         years=positions(words.YEARS, {"film", "show"}) + positions(words.RELEASES),
@@ -148,9 +161,9 @@ def columns_of(names: Sequence[str], sample: Sequence[Sequence[str]]) -> Columns
         any_ids=positions(words.ANY_IDS),
         id_sources=positions(words.ID_SOURCES),
         kinds=positions(words.KINDS),
-        loose_kinds=positions(words.LOOSE_KINDS),
-        film_flags=positions(words.FILM_FLAGS),
-        series_flags=positions(words.SERIES_FLAGS),
+        loose_kinds=positions(words.LOOSE_KINDS) + told(unknown, kinds.are_kinds),
+        film_flags=positions(words.FILM_FLAGS) + film_flags,
+        series_flags=positions(words.SERIES_FLAGS) + series_flags,
         episodes=_unique(
             positions(words.EPISODES),
             positions(words.SHOW_TITLES),

@@ -42,9 +42,14 @@ _EPISODE_TITLE = re.compile(
     r"|:\s*(?:limited series|mini[- ]?series|mini[- ]?serie|mini[- ]?série|miniserien|serie limitada|série limitée)\s*:"
     r"|:\s*(?:part|teil|partie|parte|volume|series)\s*\d+\s*:\s*\S"
     r"|^(?!star wars).*:\s*(?:episode|folge|épisode|episodio|aflevering|odcinek|avsnitt)\s*\d+$"
-    r"|\bS\d{1,2}\s?E\d{1,3}\b|^:\s*\S",
+    r"|\bS\d{1,2}\s?E\d{1,3}\b|^:\s*\S|\bS\d\d$|(?<=\S[\s._])\d{1,2}x\d\d\b",
     re.IGNORECASE,
 )
+
+# As in: Fargo (TV Series 2014–2024), Heat (Serie de TV).
+_BRACKETS_BEHIND = re.compile(r"[(\[（]([^()\[\]（）]{2,60})[)\]）]\s*(?:[(\[（]\d{4}[)\]）]\s*)?$")
+_FILLING_WORDS = {"de", "der", "da", "di", "the", "a", "original", "limited", "mini", "web", "animated"}
+_YES_WORDS = {"1", "true", "yes", "y", "x", "✓", "✔", "ja", "oui", "si", "sí", "sim", "tak", "да"}
 
 
 def kind_named(value: str) -> str | None:
@@ -61,10 +66,12 @@ def kind_named(value: str) -> str | None:
         return GAME
     is_film = found & words.FILM_WORDS
     for name, those in words.OTHER_WORDS.items():
+        if name == "a person" and not found <= those:  # "Director's Cut"
+            continue
         if found & those and not (is_film and name not in words.NEVER_FILMS):
             return f"{name}, not a film"
     if is_film:
-        return ""
+        return "" if is_film - words.MEDIUM_WORDS else None
     kinds = ((words.EPISODE_WORDS, EPISODE), (words.SEASON_WORDS, SEASON), (words.ANIME_WORDS, ANIME))
     for those, reason in (*kinds, (words.SERIES_WORDS, SERIES)):
         if found & those:
@@ -76,6 +83,25 @@ def plain_kind(value: str) -> str | None:
     """As `kind_named`, of a column that usually says something else: the cell must be a kind and nothing more."""
     known = words.SERIES_WORDS | words.SEASON_WORDS | words.EPISODE_WORDS | words.ANIME_WORDS | words.GAME_WORDS
     return kind_named(value) if words.folded(value) in known | words.TELEVISION | words.FILM_WORDS else None
+
+
+def are_kinds(cells: Iterable[str]) -> bool:
+    """Whether a column of any name holds kinds and nothing else; "TV" is one only where "movie" is another."""
+    found = {words.folded(cell[:60]) for cell in cells} - {""}
+    plain = words.SERIES_WORDS | words.SEASON_WORDS | words.EPISODE_WORDS | words.ANIME_WORDS | words.GAME_WORDS
+    named_film = found & words.FILM_NAMES
+    told = found & plain or (found & words.TELEVISION and named_film)
+    return (
+        bool(told)
+        and found <= plain | words.TELEVISION | words.FILM_NAMES
+        and (bool(named_film) or not found & words.TELEVISION)
+    )
+
+
+def are_flags(cells: Iterable[str]) -> bool:
+    """Whether a column holds yes and no and nothing else."""
+    found = {cell[:60].strip().casefold() for cell in cells} - {""}
+    return bool(found) and found <= _YES_WORDS | words.NO_WORDS
 
 
 def flag(value: str, *, of_film: bool) -> str | None:
@@ -108,9 +134,18 @@ def of_id(cell: str) -> str | None:
 
 
 def of_title(title: str) -> str | None:
-    """A reason if a title says itself that it is an episode's."""
-    if (":" in title or "S" in title or "s" in title) and _EPISODE_TITLE.search(title):
+    """A reason if a title says itself that it is a series' or an episode's.
+
+    >>> of_title("Fargo (TV Series 2014–2024)"), of_title("Heat (TV)")
+    ('a series, not a film', None)
+    """
+    if _EPISODE_TITLE.search(title):
         return EPISODE
+    if match := _BRACKETS_BEHIND.search(title):
+        found = [words.folded(word) for word in _WORDS.findall(match[1])]
+        named = [word for word in found if not (word.isdecimal() or word in _FILLING_WORDS | words.TELEVISION)]
+        if named and all(word in words.SERIES_WORDS for word in named):
+            return SERIES
     return None
 
 

@@ -94,7 +94,8 @@ YEARS = _words(
     上映年份, 年度, 公開年, 製作年, 制作年, 연도, 년도, 제작연도, 개봉연도, 개봉년도
     år, utgivningsår, produktionsår, udgivelsesår, utgivelsesår, vuosi, julkaisuvuosi, valmistumisvuosi, rok vydání
     rok výroby, rok vydania, év, gyártási év, megjelenés éve, an, anul, an lansare, έτος, χρονιά, година, godina, leto, سنة
-    السنة, سنة الإنتاج, שנה, वर्ष, ปี, năm, tahun, metai, gads, aasta, سال"""
+    السنة, سنة الإنتاج, שנה, वर्ष, ปี, năm, tahun, any
+    leto izida, godina izdanja, metai, gads, aasta, سال"""
 )
 RELEASES = _words(
     """released, release date, date released, release, premiere date, premiere, original release date, in cinemas
@@ -118,6 +119,7 @@ ID_SOURCES = _words("source, provider, id type, id source, database, site")
 KINDS = _words(
     """type, kind, title kind, work type, program type, video type, object type, medium, supplemental video type
     movie or tv, movie tv, tv or movie, tv movie, movie or show, movie or series, film or series, film or tv, title type
+    type of title, type of media, type of work, kind of title
     media type, media, item type, content type, entry type, anime type, lot, media kind
     typ, art, medientyp, genre type, type de titre, tipo
     tipo di titolo, tipo de título, rodzaj, тип, тип медиа, tür, türü, 类型
@@ -128,6 +130,9 @@ KINDS = _words(
 LOOSE_KINDS = _words("category, format, list, group, section, class, library, kategorie, categorie, categoria, 分类")
 """The same of columns that often say something else: only a plain kind is taken from them."""
 
+FILM_NAMES = {*_words("movie, movies, film, films, фильм, фильмы, фільм, 电影, 電影, 映画, 영화")}
+"""Names of films, of which one beside "TV" tells that a column is about kinds."""
+
 FILM_FLAGS = _words("is movie, is film, is a movie, is a film")
 SERIES_FLAGS = _words(
     "is series, is tv, is show, is tv show, is tv series, is a series, is episode, is season, is game"
@@ -135,6 +140,7 @@ SERIES_FLAGS = _words(
 
 EPISODES = _words(
     """season, season number, season no, season title, episode, episode number, episode no, episode title, episode name
+    ep, ep number, eps, eps watched, episodes watched, last episode
     last ep watched, number of episodes, number of seasons, seasons, episodes, watched episodes, season episode
     total episodes, watched episodes count, total episodes count, first air date, first aired, last air date, last aired
     staffel, folge, episodentitel, saison, épisode, numéro de saison, temporada, episodio, capítulo, stagione, episódio
@@ -172,6 +178,9 @@ FILM_WORDS = {
         elokuva, elokuvat, ταινία, filmai, filmy, filmek, cinema"""
     )
 }
+MEDIUM_WORDS = {"video", "videos"}
+"""Words for a film that media servers write beside an episode too: alone they say nothing."""
+
 SERIES_WORDS = {
     *_words(
         """series, serie, serien, serier, séries, serial, serials
