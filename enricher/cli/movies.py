@@ -27,6 +27,8 @@ def _known_encoding(_context: click.Context, _option: click.Parameter, name: str
     try:
         if name is not None:
             "".encode(name)
+            codecs.getincrementaldecoder(name)("replace")
+            b"Title".decode(name, "ignore")  # "idna" knows no way to go on after an error
             return codecs.lookup(name).name
     except (LookupError, ValueError):
         raise click.BadParameter(

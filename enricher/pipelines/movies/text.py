@@ -4,7 +4,8 @@ Rule 1: a byte-order mark is believed. Without one, NULs at every other place me
 Rule 2: else it is UTF-8 unless more of it is broken than whole; then its encoding is guessed (lists/encodings.py), and the
 guess is reported. A byte that does not fit is read as cp1252 (Latin-1 with Windows' quotes and dashes), so that one bad
 byte, or two lists glued together, spoil nothing around it.
-Rule 3: an encoding that the caller names is taken, unless a mark says otherwise.
+Rule 3: an encoding that the caller names is taken, unless a mark says otherwise. UTF-16 without a mark is little-endian,
+as Windows writes it, where its NULs do not say otherwise.
 Rule 4: what is no text at all says what it looks like.
 """
 
@@ -30,6 +31,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_ENDIAN = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}  # Python wants a mark for these names
 _BINARIES = (
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
@@ -74,11 +76,15 @@ def open_characters(
     head = buffered.peek(HEAD_BYTES)
     if not head:
         raise NotAList("the file is empty; export the list again")
-    found, mark, guess = _encoding(head)
+    found, mark = _marked(head)
     if not mark and encoding is not None:
-        found = encoding
-    elif guess:
-        on_guess(found)
+        found = _ENDIAN.get(encoding, encoding)
+        if found != encoding and (told := _utf16_by_nuls(head)) and told.startswith(encoding):
+            found = told
+    elif not mark:
+        found, guess = _encoding(head)
+        if guess:
+            on_guess(found)
     buffered.read(len(mark))
     errors = LENIENT if found in {"utf-8", "cp1252"} else "replace"
     start = head[len(mark) : START_BYTES].decode(found, "ignore")
@@ -94,27 +100,38 @@ def text_lines(text: io.TextIOWrapper) -> Iterator[str]:
                 yield line
 
 
-def _encoding(head: bytes) -> tuple[str, bytes, bool]:
-    """The encoding of a text, the mark at its start (b"" if there is none), and whether it is a guess.
+def _marked(head: bytes) -> tuple[str, bytes]:
+    """The encoding that a mark at the start of a text says, and the mark; ("", b"") if there is none.
 
-    Raises NotAList if it is no text.
+    Raises NotAList if the start is that of another kind of file.
     """
     for mark, encoding in _MARKS:
         if head.startswith(mark):
-            return encoding, mark, False
+            return encoding, mark
     for magic, looks in _BINARIES:
         if head.startswith(magic):
             raise NotAList(f"this is no text but {looks}; export the list as CSV")
+    return "", b""
+
+
+def _utf16_by_nuls(head: bytes) -> str | None:
+    """Which UTF-16 a text without a mark is, None for none: told by the NULs in its first line."""
     start = head[:200]  # the column names: ASCII in every list that we can read, whatever the titles are written in
-    nuls_before, nuls_after = start[::2].count(0), start[1::2].count(0)
-    if max(nuls_before, nuls_after) > 0.4 * len(start) / 2 and min(nuls_before, nuls_after) < 0.1 * len(start) / 2:
-        return ("utf-16-be" if nuls_before > nuls_after else "utf-16-le"), b"", False
+    before, after = start[::2].count(0), start[1::2].count(0)
+    if max(before, after) > 0.4 * len(start) / 2 and min(before, after) < 0.1 * len(start) / 2:
+        return "utf-16-be" if before > after else "utf-16-le"
+    return None
+
+
+def _encoding(head: bytes) -> tuple[str, bool]:
+    """The encoding of a text without a mark, and whether it is a guess. Raises NotAList if it is no text."""
+    if told := _utf16_by_nuls(head):
+        return told, False
     odd = len(head) - len(head.translate(None, _CONTROLS))
     if odd > 4 + 0.02 * len(head) or head.count(0) > 0.3 * len(head):
-        raise NotAList("this is no text but binary data; export the list as CSV")
-    text = codecs.getincrementaldecoder("utf-8")("replace").decode(
-        head
-    )  # incremental: the head may end inside a letter
+        raise NotAList("this is no text but binary data; export the list as CSV, or name its --encoding")
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # incremental: the head may end inside a letter
+    text = decoder.decode(head)
     broken = text.count("\N{REPLACEMENT CHARACTER}")
     whole = sum(1 for letter in text if letter > "\x7f") - broken
-    return ("utf-8", b"", False) if whole >= broken else (guessed_encoding(head), b"", True)
+    return ("utf-8", False) if whole >= broken else (guessed_encoding(head), True)
