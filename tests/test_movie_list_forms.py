@@ -100,6 +100,12 @@ def skipped(everything):
         ("Fahrenheit 9/11", ("Fahrenheit 9/11", None)),
         ("*batteries not included", ("*batteries not included", None)),
         ("#Alive (2020)", ("#Alive", 2020)),
+        ("《七人の侍》（1954）", ("七人の侍", 1954)),
+        ("・七人の侍（1954年）", ("七人の侍", 1954)),
+        ("“Heat” 1995", ("Heat", 1995)),
+        ("Blade.Runner.2049.2017.1080p.WEB-DL.mkv", ("Blade Runner 2049", 2017)),
+        ("Blade Runner 2049 2017 1080p BluRay", ("Blade Runner 2049", 2017)),
+        ("1917.2019.1080p.mkv", ("1917", 2019)),
     ],
 )
 def test_a_line_of_text_is_a_film_without_what_stands_around_it(read, line, film):
@@ -115,6 +121,8 @@ def test_a_line_of_text_is_a_film_without_what_stands_around_it(read, line, film
         ("https://www.imdb.com/title/tt0113277/", ("", None, "tt0113277", None)),
         ("https://www.themoviedb.org/movie/949-heat", ("", None, None, 949)),
         ("tmdb:949", ("", None, None, 949)),
+        ("imdb.com/title/tt0113277", ("", None, "tt0113277", None)),
+        ("www.themoviedb.org/movie/949-heat", ("", None, None, 949)),
         ("Heat (1995) {tmdb-949}", ("Heat", 1995, None, 949)),
         ("Heat (1995) [imdbid-tt0113277]", ("Heat", 1995, "tt0113277", None)),
         ("tt0113277 Heat", ("Heat", None, "tt0113277", None)),
@@ -134,6 +142,29 @@ def test_what_stands_on_most_lines_is_no_part_of_the_titles(read):
     assert films(read("Heat 1995\nRan 1985\nBlade Runner 2049 2017\n")) == years
     assert films(read("1995 Heat\n1985 - Ran\n2017 - Blade Runner 2049\n")) == years
     assert films(read("949\n11645\n603\n"), "tmdb_id") == [(949,), (11645,), (603,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-01 Heat (1995)\n2024-02-01 1917 (2019)\n",
+        "- 01/02/2024: Heat (1995)\n- 02/02/2024: 1917 (2019)\n",
+        "[1.2.2024 20:15] Heat (1995)\n[2.2.2024 20:15] 1917 (2019)\n",
+        "1. 2024-01-01 Heat 1995\n2. 2024-02-01 1917 2019\n3. 2024-02-01 Ran 1985\n",
+    ],
+)
+def test_the_day_of_each_viewing_is_no_part_of_the_titles(read, text):
+    assert films(read(text))[:2] == [("Heat", 1995), ("1917", 2019)]
+
+
+def test_a_director_and_a_year_in_brackets_are_no_cells(read):
+    everything = read("The Matrix (Wachowski, 1999)\nHeat (Michael Mann, 1995)\nAlien (Ridley Scott, 1979)\n")
+    assert films(everything) == [("The Matrix", 1999), ("Heat", 1995), ("Alien", 1979)]
+
+
+def test_a_link_to_a_series_in_a_text_says_that_it_is_none(read):
+    (row,) = read("https://www.themoviedb.org/tv/1396-breaking-bad\n")
+    assert row.item.fields["not_a_film"] == "a series, not a film"
 
 
 def test_lines_with_more_than_a_title_are_text_also_below_a_column_name(read):
@@ -369,6 +400,27 @@ def test_a_guess_is_told_once_and_an_encoding_that_is_named_is_taken(read, expor
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize("byte_order", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_read_where_it_is_named(read, byte_order):
+    assert films(read("Name,Year\nHeat,1995\n".encode(byte_order), encoding="utf-16")) == [("Heat", 1995)]
+    cyrillic = "Название;Год\nЗеркало;1974\n".encode(byte_order)
+    assert films(read(cyrillic, encoding=byte_order)) == [("Зеркало", 1974)]
+
+
+def test_an_encoding_of_control_characters_is_read_where_it_is_named(read):
+    japanese = "".join(["Name,Year\n", *["七人の侍,1954\n乱,1985\n"] * 3]).encode("iso2022_jp")
+    with pytest.raises(InputError, match=r"binary data.*--encoding"):
+        read(japanese)
+    assert films(read(japanese, encoding="iso2022_jp"))[:2] == [("七人の侍", 1954), ("乱", 1985)]
+
+
+def test_a_list_that_is_not_in_the_encoding_that_is_named_ends_in_rows_or_one_line(cli):
+    write_list(cli.folder / "list.csv")
+    for encoding in ("utf-16", "utf-32", "utf-7", "ascii", "punycode"):
+        ended = cli("movies", "list.csv", "--encoding", encoding, "--dry-run")
+        assert "Traceback" not in ended.err
+
+
 # ── exports ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 DIARY = "Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date\n"
@@ -494,6 +546,8 @@ def test_only_and_encoding_are_flags_and_another_choice_is_another_job(cli):
     (cli.folder / "old.csv").write_bytes("Name,Year,Note\nStalker,1979,Сталкер\n".encode("cp866"))
     assert column(cli.table("movies", "old.csv", "--encoding", "cp866"), "Note") == ["Сталкер"]
     ended = cli("movies", write_list(cli.folder / "list.csv"), "--encoding", "klingon")
+    assert (ended.code, "is no encoding of texts" in ended.err) == (2, True)
+    ended = cli("movies", "list.csv", "--encoding", "idna")
     assert (ended.code, "is no encoding of texts" in ended.err) == (2, True)
 
 

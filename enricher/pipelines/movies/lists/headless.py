@@ -16,7 +16,7 @@ from ..delimited import DELIMITERS, Record, Table, split
 
 SAMPLE_LINES = 200
 LONGEST_CELL_CHARS = 300
-_YEAR = re.compile(r"\(?(?:18[7-9]|19\d|20[0-4])\d\)?")
+_YEAR = re.compile(r"(?:18[7-9]|19\d|20[0-4])\d|\((?:18[7-9]|19\d|20[0-4])\d\)")
 _IMDB = re.compile(r"\S*\btt\d{5,10}\b\S*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d[\d.,/% ]*")
 _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T ].*)?")

@@ -28,7 +28,7 @@ HEADER = ["Line", "Title", "Year", "IMDb ID", "TMDB ID"]
 _RULE = re.compile(r"[\s\-=_*~#.+|•]+")
 _HEADING = re.compile(r"#{1,6}\s+\S|[^:]+:$")
 _SYMBOL = "[\u2190-\u2604\u2607-\u2b4f\U0001f300-\U0001faff]\ufe0f?"  # arrows, ticks and emoji, but no stars
-_BULLET = re.compile(rf"(?:[-*+•–—·]|\[[ xX✓✔]?\])\s+|{_SYMBOL}\s*(?=\S)")
+_BULLET = re.compile(rf"・\s*(?=\S)|(?:[-*+•–—·]|\[[ xX✓✔]?\])\s+|{_SYMBOL}\s*(?=\S)")
 _MARKED_NUMBER = re.compile(
     r"(?:[(\[]\d{1,4}[)\]]|(?:no\.?\s*|nr\.?\s*|#)?\d{1,4}\s*[.):\]、．]|#\d{1,4})(?:\s+|[-–—]\s*|(?<=、))",
     re.IGNORECASE,
@@ -36,7 +36,7 @@ _MARKED_NUMBER = re.compile(
 _DIGITS = re.compile(r"\d+")
 _BARE_NUMBER = re.compile(r"(\d{1,4})(?:\s*[-–—]\s+|\s+)")
 _MARKDOWN_LINK = re.compile(r"\[([^\]]+)\]\((\S+?)\)")
-_LINK = re.compile(r"<?\b\w+://\S+")
+_LINK = re.compile(r"<?\b(?:\w+://|(?:www\.|m\.)?(?:imdb\.com|themoviedb\.org|letterboxd\.com)/)\S+", re.IGNORECASE)
 _WORD_ID = re.compile(r"\b(tmdb|imdb)(?:id)?\s*[:=/-]\s*((?:tt)?\d+)\b", re.IGNORECASE)
 _BARE_IMDB = re.compile(r"[(\[{]?\btt\d{6,10}\b[)\]}]?", re.IGNORECASE)
 _STARS = r"[★☆⭐✩✭✮\ufe0f½]*[★☆⭐✩✭✮][★☆⭐✩✭✮\ufe0f½\s]*"
@@ -47,19 +47,24 @@ _RATING_BEFORE = re.compile(
 )
 _SYMBOLS_BEHIND = re.compile(rf"(?:\s*{_SYMBOL})+$")
 _FILE = re.compile(r"\.(?:mkv|mp4|avi|m4v|mov|wmv|iso|ts|webm|nfo|strm)$", re.IGNORECASE)
-_RELEASE_NAME = re.compile(r"([^\s/]+?)[._]\(?((?:19|20)\d\d)\)?(?:[._-]\S*)?")
+_RELEASE_NAME = re.compile(r"([^\s/]+?)[._]\(?((?:19|20)\d\d)\)?(?![._]\(?(?:19|20)\d\d\b)(?:[._-]\S*)?")
 _RIP = re.compile(
-    r"(\S.*?)\s\(?((?:19|20)\d\d)\)?\s.*\b(?:\d{3,4}p|blu-?ray|web-?(?:dl|rip)|hdtv|dvd(?:rip)?|x26\d|remux)\b.*",
+    r"(\S.*?)\s\(?((?:19|20)\d\d)\)?\s(?!\(?(?:19|20)\d\d\b).*\b(?:\d{3,4}p|blu-?ray|web-?(?:dl|rip)|hdtv|dvd(?:rip)?|x26\d|remux)\b.*",
     re.IGNORECASE,
 )
 _PATH = re.compile(r"(?:[A-Za-z]:)?[\\/].*[\\/]|\.{1,2}[\\/].*[\\/]|[\\/]|.*[\\/](?=[^\\/]*\.\w{2,4}$)")
+_DATE = re.compile(
+    r"[\[(]?(?:\d{4}([-./])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2\d{4})(?:,?[ T]\d{1,2}:\d\d(?::\d\d)?)?[\])]?"
+    r"(?:\s*[-–—:|,;]\s*|\s+)(?=\S)"
+)
 _YEAR = r"(1[89]\d\d|20\d\d)"
 _BRACKETED_YEAR = re.compile(
-    rf"(.*?\S)\s*[(\[](?:[^()\[\]]*,\s*|film,?\s*)?{_YEAR}(?:\s*,[^()\[\]]*|\s+(?:tv\s+)?film)?[)\]]\s*(.*)",
+    rf"(.*?\S)\s*[(\[（［【](?:[^()\[\]]*,\s*|film,?\s*)?{_YEAR}[年년]?(?:\s*,[^()\[\]]*|\s+(?:tv\s+)?film)?"
+    r"[)\]）］】]\s*(.*)",
     re.IGNORECASE,
 )
 _YEAR_IN_FRONT = re.compile(rf"[(\[]{_YEAR}[)\]]\s*[-–—:]?\s*(\S.*)")
-_MARKED_YEAR = re.compile(rf"(.*\S)(?:\s*,\s*|\s+[-–—:|/]\s*|\s*;\s*|\t+){_YEAR}")
+_MARKED_YEAR = re.compile(rf"(.*\S)(?:\s*,\s*|\s+[-–—:|/]\s*|\s*;\s*|\t+|(?<=[\"”“»』」》])\s*){_YEAR}")
 _BARE_YEAR = re.compile(rf"(.*\S)\s+{_YEAR}")
 _BARE_YEAR_IN_FRONT = re.compile(rf"{_YEAR}(?:\s*[-–—:,;|]\s*|\s+)(\S.*)")
 _QUOTES = {
@@ -141,6 +146,7 @@ class _Style:
     year_behind: bool = False
     year_in_front: bool = False
     tmdb_ids: bool = False
+    dated: bool = False
 
     @classmethod
     def of(cls, lines: Sequence[str]) -> _Style:
@@ -154,18 +160,22 @@ class _Style:
         bare = not marked and len(numbers) > most and _counts_up(numbers)
         found = cls(marked_numbers=marked, bare_numbers=bare)
         texts = [found.unnumbered(text) for text in texts]
+        if dated := len(texts) > 1 and sum(1 for text in texts if _DATE.match(text)) > most:  # when each was seen
+            texts = [_DATE.sub("", text, count=1) for text in texts]
         several = len(texts) > 2
         behind = several and sum(1 for text in texts if _BARE_YEAR.fullmatch(text)) > most
         in_front = several and sum(1 for text in texts if _BARE_YEAR_IN_FRONT.fullmatch(text)) > most
-        return cls(marked, bare, behind and not in_front, in_front)
+        return cls(marked, bare, behind and not in_front, in_front, dated=dated)
 
     def unnumbered(self, line: str) -> str:
-        """A line without bullets and numbers."""
+        """A line without bullets, numbers and the day on which it was seen."""
         text = _unbulleted(line)
         if self.marked_numbers:
             text = _MARKED_NUMBER.sub("", text, count=1)
         elif self.bare_numbers:
             text = _BARE_NUMBER.sub("", text, count=1)
+        if self.dated:
+            text = _DATE.sub("", text, count=1)
         return text if self is _PLAIN else _unbulleted(text)
 
     def read(self, line: str) -> list[str]:
