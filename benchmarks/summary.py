@@ -1,8 +1,8 @@
 """What follows from a run: a row for each subject, a ratio for each pair, the verdict, and what to doubt.
 
 Correctness comes first. A mode of ours must give the right table and the same file as the others, with exactly the requests
-that it takes, over no more connections than slots and as many again for each fault, without a rejection; of a baseline only
-the table is judged.
+that it takes, over no more connections than slots and two for each fault, without a rejection; of a baseline only the table
+is judged.
 What fails that is INVALID: it has no figures to compare, and no ratio. Nor is there a verdict where the control, a mode
 measured twice, did not come out as itself.
 
@@ -269,9 +269,8 @@ def _problem(subject: Subject, one: Measurement, shared: _Shared, point: Point) 
     if not subject.ours:
         return ""
     slots = 1 if subject.name == "sequential" else point.slots
-    if one.connections > slots * (
-        1 + one.faults
-    ):  # a lost connection closes those that were idle before it (RFC 9112, 9.5)
+    # A fault may break a connection, and the attempt after that takes a new one in place of a kept one (RFC 9112, 9.5).
+    if one.connections > slots + 2 * one.faults:
         return f"{one.connections} connections for {slots} slots"
     if one.expected is not None and one.requests != one.expected:
         return f"{one.requests} requests where it takes {one.expected}"

@@ -957,14 +957,14 @@ class Promises:
             assert [asked.connection for asked in server.asked] == [1, 1]
 
     @pytest.mark.parametrize("death", [Talk.reset, Talk.close, Talk.hang], ids=["reset", "closed", "silent"])
-    def test_after_a_kept_connection_is_lost_none_that_is_as_old_is_tried(self, death):
-        """A server that restarts, or a router that forgets, drops all of them at once; each would cost an attempt."""
+    def test_a_kept_connection_that_is_lost_says_so_and_a_fresh_request_takes_one_place(self, death):
+        """A server that restarts, or a router that forgets, drops many at once; the others are kept all the same."""
         together = threading.Barrier(3, timeout=PATIENCE_S)
 
         def answer(talk):
             if len(server.asked) <= 3:
                 together.wait()  # so there are three connections
-            elif talk.asked.connection <= 3:
+            elif len(server.asked) == 4:
                 death(talk)
                 return
             talk.send(reply(FILM))
@@ -976,8 +976,10 @@ class Promises:
                 wire.send(get(server.url, timeout_s=SHORT_S))
             assert lost.value.cause == (LATE if death is Talk.hang else LOST)
             assert (lost.value.reused, lost.value.reached) == (True, "sent")
-            assert [response.status for response in wire.send_all([get(server.url) for _ in range(3)])] == [200] * 3
-            assert {asked.connection for asked in server.asked[4:]}.isdisjoint({1, 2, 3})
+            assert wire.send(get(server.url), fresh=True).status == 200
+            assert server.asked[-1].connection == server.connections == 4
+            assert [wire.send(get(server.url)).status for _ in range(6)] == [200] * 6
+            assert server.connections == 4  # one was kept aside, and is used again
 
     def test_a_fresh_request_leaves_over_no_kept_connection(self, wire):
         with Server(always(reply(FILM))) as server:

@@ -6,9 +6,8 @@ Rule 1: an answer's head is read by framing.py, and http.client is shown what it
 before http.client sees it.
 Rule 2: a flight knows what became of its request: whether it left, over a kept connection or a new one, and whether a
 status line came.
-Rule 3: when one kept connection turns out to be dead, those that were made before it are closed rather than tried: a server
-or a router on the way drops them together.
-Rule 4: a flight that must be `fresh` uses no kept connection at all: its last attempt was lost with one (RFC 9112, 9.5).
+Rule 3: a flight that must be `fresh` uses no kept connection: its last attempt was lost with one (RFC 9112, 9.5), and a
+server or a router on the way drops many of them together.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
-import itertools
 import socket
 import ssl
 import threading
@@ -48,7 +46,7 @@ Resolve = Callable[..., Any]
 class Flight:
     """One request on its way."""
 
-    __slots__ = ("connection", "cut", "deadline", "fresh", "pool", "reached", "reused", "run", "sock")
+    __slots__ = ("connection", "cut", "deadline", "fresh", "reached", "reused", "run", "sock")
 
     def __init__(self, deadline: float, run: object, *, fresh: bool = False) -> None:
         self.deadline = deadline
@@ -61,7 +59,6 @@ class Flight:
         self.reached: Reached = "unsent"
         self.reused = False
         """Whether it left over a connection that had brought an answer before."""
-        self.pool: Any = None
 
     def connecting(self, sock: Any) -> None:
         """Its connection is being made. A handshake takes the socket away until it is done, so this keeps another end."""
@@ -92,15 +89,9 @@ class Flight:
 
 here = threading.local()
 
-_ORDER = itertools.count(1)
-"""In what order connections were made and found dead: a clock can't tell two moments that are close."""
-
 
 class _Watched:
     """A connection that tells the flight that it is used by."""
-
-    made = 0
-    """Its place in the order of connections, 0 before it is made."""
 
     answers = 0
     """How many came over it since it was made."""
@@ -114,7 +105,7 @@ class _Watched:
 
     def connect(self) -> None:
         flight: Flight | None = getattr(here, "flight", None)
-        self.made, self.answers = next(_ORDER), 0
+        self.answers = 0
         try:
             super().connect()  # type: ignore[misc]  # see above
             if flight is not None:
@@ -213,31 +204,22 @@ class _WatchedHTTPS(_Watched, HTTPSConnection):
     response_class = _Answer
 
 
-class _Doubting:
-    """A pool that gives no connection again that was made before one was found dead."""
-
-    _dead_at = 0
-
-    def doubt(self) -> None:
-        """Close the connections that were made up to now, each when it would be used again."""
-        self._dead_at = next(_ORDER)
+class _Renewing:
+    """A pool that gives a flight that must be fresh a connection that is made for it."""
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection = super()._get_conn(timeout)  # type: ignore[misc]  # a mixin: the pool class comes second
         flight: Flight | None = getattr(here, "flight", None)
-        fresh = flight is not None and flight.fresh and connection.answers > 0
-        if fresh or connection.made < self._dead_at:
-            connection.close()
-        if flight is not None:
-            flight.pool = self
+        if flight is not None and flight.fresh:
+            connection.close()  # it is made anew when it is used
         return connection
 
 
-class _HTTPPool(_Doubting, HTTPConnectionPool):
+class _HTTPPool(_Renewing, HTTPConnectionPool):
     ConnectionCls = _WatchedHTTP
 
 
-class _HTTPSPool(_Doubting, HTTPSConnectionPool):
+class _HTTPSPool(_Renewing, HTTPSConnectionPool):
     ConnectionCls = _WatchedHTTPS
 
 
@@ -276,11 +258,11 @@ class _GuardedHTTPS(_Guarded, _WatchedHTTPS):
     pass
 
 
-class _GuardedHTTPPool(_Doubting, HTTPConnectionPool):
+class _GuardedHTTPPool(_Renewing, HTTPConnectionPool):
     ConnectionCls = _GuardedHTTP
 
 
-class _GuardedHTTPSPool(_Doubting, HTTPSConnectionPool):
+class _GuardedHTTPSPool(_Renewing, HTTPSConnectionPool):
     ConnectionCls = _GuardedHTTPS
 
 

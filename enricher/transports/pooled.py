@@ -269,7 +269,7 @@ class PooledTransport:
         return raw, body, first_byte_at
 
     def _failed(self, cause: Cause, sent_at: float, flight: Flight) -> TransportError:
-        """What to raise for an attempt that failed. A kept connection that is dead is seldom the only one."""
+        """What to raise for an attempt that failed."""
         reached = flight.reached
         if cause == "the proxy does not answer" and reached != "unsent":
             cause = "connection lost"  # it did: urllib3 takes all that is lost on the way through it for its own
@@ -277,8 +277,6 @@ class PooledTransport:
         reused = flight.reused and reached != "answered"
         if reused:
             cause = over_a_kept_connection(cause)
-            if flight.pool is not None:
-                flight.pool.doubt()
         if cause == "timeout" and reached == "unsent":
             reached = "sent"  # as `Reached` has it
         return TransportError(cause, sent_at=sent_at, failed_at=self._clock(), reached=reached, reused=reused)

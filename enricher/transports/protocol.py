@@ -3,14 +3,12 @@
 Rule 1: framing.py reads each answer, and aiohttp's parser is shown what it wrote out anew. The parser refuses what
 http.client takes, and the other way round.
 Rule 2: a flight knows whether its request left over a kept connection, and whether a status line came.
-Rule 3: when one kept connection turns out to be dead, those that were made before it are closed rather than tried.
-Rule 4: a flight that must be `fresh` uses no kept connection at all: its last attempt was lost with one (RFC 9112, 9.5).
+Rule 3: a flight that must be `fresh` uses no kept connection: its last attempt was lost with one (RFC 9112, 9.5).
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 from asyncio import AbstractEventLoop
 from contextvars import ContextVar
 from typing import Any
@@ -20,13 +18,11 @@ from aiohttp.client_proto import ResponseHandler
 
 from .framing import LONGEST_LINE_BYTES, Chunks, Head, HeadLines, Unreadable, plain_head
 
-_ORDER = itertools.count(1)
-
 
 class Flight:
     """One request on its way. `method` is spelled as it is sent: aiohttp would write it in upper case."""
 
-    __slots__ = ("doubt", "fresh", "handler", "method", "reused")
+    __slots__ = ("fresh", "handler", "method", "reused")
 
     def __init__(self, method: str, *, fresh: bool = False) -> None:
         self.method = method
@@ -34,7 +30,6 @@ class Flight:
         """Whether it must leave over a connection that has brought no answer yet."""
         self.handler: Handler | None = None
         self.reused = False
-        self.doubt: Any = None
 
     @property
     def answered(self) -> bool:
@@ -59,7 +54,6 @@ class Handler(ResponseHandler):
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         super().__init__(loop=loop)
-        self.made = next(_ORDER)
         self.answers = 0
         self.answered = False
         self.trouble: Unreadable | None = None
@@ -176,23 +170,24 @@ class Connector(aiohttp.TCPConnector):
         super().__init__(**more)
         make: Any = functools.partial(Handler, loop=self._loop)
         self._factory = make  # there is no public way (aiohttp 3.14)
-        self._dead_at: dict[Any, int] = {}
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109  # aiohttp's own
-        """A connection for a request: a kept one, or a new one."""
-        key = req.connection_key
+        """A connection for a request: a kept one or a new one. A flight that must be fresh gets no kept one."""
         flight = FLIGHT.get()
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            handler: Any = connection.protocol
-            kept = handler.answers > 0
-            if handler.made >= self._dead_at.get(key, 0) and not (flight.fresh and kept):
-                break
-            connection.close()
-        flight.handler, flight.reused = handler, kept
-        flight.doubt = functools.partial(self._doubt, key)
+        replaced, set_aside = False, []
+        try:
+            while True:
+                connection = await super().connect(req, traces, timeout)
+                handler: Any = connection.protocol
+                if not (flight.fresh and handler.answers):
+                    break
+                if replaced:
+                    set_aside.append(connection)
+                else:
+                    connection.close()  # makes room for the new one
+                    replaced = True
+        finally:
+            for other in set_aside:
+                other.release()
+        flight.handler, flight.reused = handler, handler.answers > 0
         return connection
-
-    def _doubt(self, key: Any) -> None:
-        """Give no connection again that was made up to now."""
-        self._dead_at[key] = next(_ORDER)

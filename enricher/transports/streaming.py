@@ -264,7 +264,7 @@ class StreamingTransport:
         return body.finish(), body.first_byte_at
 
     def _failed(self, cause: Cause, sent_at: float, flight: Flight) -> TransportError:
-        """What to raise for an attempt that failed. A kept connection that is dead is seldom the only one."""
+        """What to raise for an attempt that failed."""
         reached: Reached = "sent"
         if flight.answered:
             reached = "answered"
@@ -274,7 +274,6 @@ class StreamingTransport:
         reused = flight.reused and reached != "answered"
         if reused:
             cause = over_a_kept_connection(cause)
-            flight.doubt()
         return TransportError(cause, sent_at=sent_at, failed_at=self._clock(), reached=reached, reused=reused)
 
     async def close(self) -> None:
