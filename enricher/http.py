@@ -45,6 +45,8 @@ _FIELD = re.compile(r"\b(remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII)
 _PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
 _SUFFIXES = ("", "-requests", "-tokens")
 _REMAINING = tuple(f"{prefix}-remaining{suffix}" for prefix in _PREFIXES for suffix in _SUFFIXES)
+_TELLING = frozenset({"ratelimit", *_REMAINING})
+"""Headers that say how much of a quota remains."""
 
 
 def http_date_s(text: str) -> float | None:
@@ -112,7 +114,7 @@ def spent_quota(response: Response) -> Hints | None:
     Used where a service brings no `hints` of its own.
     """
     headers = response.headers
-    if "ratelimit" not in headers and not any(name in headers for name in _REMAINING):
+    if _TELLING.isdisjoint(headers):  # nearly every answer
         return None
     if not _nothing_remains(headers):
         return None

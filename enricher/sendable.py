@@ -22,6 +22,9 @@ from .model import NOTHING, Request
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
+_PLAIN_PATH = re.compile(r"/[ -~]*")
+_USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 _SCALARS = (Number, date, time, UUID)
 """Kinds whose `str` is their value, as `requests` takes it. Of any other object it may be an address in memory."""
 
@@ -51,7 +54,8 @@ def sendable(request: Request) -> Request:
     method, params, headers, body = request.method, request.params, request.headers, request.body
     _check_path(request.path, request.service.base_url)
     _check_bounds(request)
-    if not (isinstance(method, str) and _TOKEN.fullmatch(method)):
+    usual = type(method) is str and method in _USUAL_METHODS
+    if not usual and not (isinstance(method, str) and _TOKEN.fullmatch(method)):
         raise Unsendable(f"the method {_shown(method)} is no HTTP method")
     if params is not NOTHING:
         params = _params(params)
@@ -89,7 +93,7 @@ def check_header(name: object, value: object) -> None:
 def _check_path(path: object, base_url: str) -> None:
     if not isinstance(path, str):
         raise Unsendable(f"the path {_shown(path)} is {_kind(path)}, not text")
-    if not base_url:  # the open web: a whole address, which its guard reads
+    if not base_url or _PLAIN_PATH.fullmatch(path):  # the open web has a whole address, which its guard reads
         return
     check_path(path)
     if _CONTROL.search(path):
@@ -99,6 +103,13 @@ def _check_path(path: object, base_url: str) -> None:
 
 
 def _check_bounds(request: Request) -> None:
+    if (
+        type(request.tokens) is int
+        and type(request.spacing_s) in (float, int)
+        and request.max_bytes is None
+        and (request.known_as is None or type(request.known_as) is str)
+    ):  # nearly every request
+        return
     for name, value, kinds in (
         ("tokens", request.tokens, int),
         ("spacing_s", request.spacing_s, int | float),
@@ -114,7 +125,10 @@ def _params(params: Any) -> Mapping[str, str | tuple[str, ...]]:
         return NOTHING
     if not isinstance(params, Mapping):
         raise Unsendable(f"the parameters are {_kind(params)}, not a mapping")
-    if all(type(each) is str and each.isascii() for pair in params.items() for each in pair):
+    for name, value in params.items():
+        if not (type(name) is str and type(value) is str and name.isascii() and value.isascii()):
+            break
+    else:  # nearly every request
         return params
     told: dict[str, str | tuple[str, ...]] = {}
     for name, value in params.items():

@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import replace
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Any, Final
 
 from ..model import Refuse, Request, Response, Retry, Verdict
@@ -44,17 +45,22 @@ _ALWAYS_TEXT = re.compile(r"iso-?8859-?1|latin-?1|windows-?1252|cp-?1252")
 
 def in_utf_8(response: Response) -> Response:
     """The response with its body in UTF-8, if its Content-Type declares another charset in which its body is JSON."""
-    found = _CHARSET.search(response.headers.get("content-type", ""))
-    if found is None:
-        return response
-    charset = found[1].lower().replace("_", "-")
-    if not _DECODED.fullmatch(charset) or (_ALWAYS_TEXT.fullmatch(charset) and _is_utf_8(response.body)):
+    charset = _declared_charset(response.headers.get("content-type", ""))
+    if charset is None or (_ALWAYS_TEXT.fullmatch(charset) and _is_utf_8(response.body)):
         return response
     try:
         body = response.body.decode(charset).removeprefix("\ufeff").encode()
     except (UnicodeError, LookupError):
         return response
     return response if parse_json(body) is NOT_JSON else replace(response, body=body)
+
+
+@lru_cache(maxsize=64)  # a service sends one or two
+def _declared_charset(content_type: str) -> str | None:
+    """The charset of a Content-Type, None if there is none that has to be decoded."""
+    found = _CHARSET.search(content_type)
+    charset = "" if found is None else found[1].lower().replace("_", "-")
+    return charset if _DECODED.fullmatch(charset) else None
 
 
 def _is_utf_8(body: bytes) -> bool:
