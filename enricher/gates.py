@@ -219,6 +219,10 @@ class EngineGate:
         """As `Gate.depart`."""
         return self._of(ticket.service).depart(ticket, now)
 
+    def put_back(self, ticket: Ticket) -> None:
+        """As `Gate.put_back`."""
+        self._of(ticket.service).put_back(ticket)
+
     def leave(self, ticket: Ticket) -> None:
         """As `Gate.leave`."""
         self._of(ticket.service).leave(ticket)

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enricher.core.circuit import Patience
-from enricher.core.effects import Permit, Send
+from enricher.core.effects import Book, Permit, Send
 from enricher.core.gate import GO, LONGEST_PAUSE_S, RECHECK_S, Again, Gate, Go, Health, Hold, Ticket
 from enricher.core.hosts import HOST_PATIENCE, HOSTS_KEPT, REPORT_S
 from enricher.core.limits import GUARD_S
+from enricher.core.pausing import Standing
 from enricher.errors import ServiceDown, TransportError
 from enricher.memory import Memory
 from enricher.model import Hints, PerHost, Request, Service, Window
@@ -582,6 +583,33 @@ def test_nobody_leaves_in_the_middle_of_a_pause_with_an_older_permit():
     assert leaving.at(0.1) == RECHECK_S
     assert leaving.at(4.9) == pytest.approx(0.1)
     assert leaving.at(5.0) is None
+
+
+class NoRoom:
+    """A purse without room, as long as others may make some."""
+
+    def book(self, _charge, _key):
+        return None
+
+
+def test_a_request_that_waits_for_money_holds_no_place_that_others_wait_for():
+    """After a pause one request goes first. The money that it waits for may be held by one that waits for it to come back."""
+    gate, api = Gate(), service(Window(9, 10.0), token_windows=(Window(1000, 10.0),))
+    paid, refused = Leaving(gate, api), Ticket(api, HOST)
+    assert gate.ask(refused, 0.0) is GO
+    refused.standing = Standing(refusals=1)
+    gate.report(refused, 0.0, Health.NO_NEWS, 1.0, "HTTP 429")
+    assert paid.at(0.5) > 0  # it was about to leave
+    held, permit, now = Held(), Permit(api, HOST, tokens=900, standing=refused.standing), 0.6
+    first = Performer(gate, Memory(lambda: 0.0), Stop(), Processes(), clock=lambda: now, purse=NoRoom())
+    assert isinstance(first.step(permit, held), Nap)
+    now = 1.0
+    assert first.step(permit, held).granted_at == now
+    assert paid.at(1.0) > 0
+    assert isinstance(first.step(Book(None, ""), held), Nap)
+    assert paid.at(1.0) is None
+    gate.report(paid.held.ticket, 1.1, Health.ALIVE)
+    assert gate.ask(Ticket(api, HOST, tokens=900), 1.1) is GO  # nor are its tokens held
 
 
 def test_a_service_that_is_down_meanwhile_fails_the_attempt_and_not_the_job():

@@ -360,10 +360,22 @@ class Gate:
                 if ticket.at is not None:
                     ticket.at.left_at = max(ticket.at.left_at, now)
                 return GO
-        if granted_at is not None:
-            self.leave(ticket)
-            ticket.granted_at = None
+        self.put_back(ticket)
         return self.ask(ticket, now)
+
+    def put_back(self, ticket: Ticket) -> None:
+        """Give a permit back that was not used: its request waits for something else first, and asks anew then (`depart`).
+
+        What holds a permit must wait for nothing that depends on another permit. A request that is let go may be the only one
+        that may leave after a pause, or that tries a silent host, and others wait for it.
+        """
+        if ticket.granted_at is None:
+            return
+        with self._lock:
+            for log in self._lane(ticket.service).token_limits:
+                log.correct(ticket.reserved, 0)
+        self.leave(ticket)
+        ticket.granted_at = None
 
     def _arrives(self, lane: _Lane, ticket: Ticket, at: float) -> None:
         """A request that was let go arrives at `at` at the latest."""

@@ -180,6 +180,8 @@ class Permits(Protocol):
 
     def depart(self, ticket: Ticket, now: float) -> Go | Again: ...
 
+    def put_back(self, ticket: Ticket) -> None: ...
+
     def leave(self, ticket: Ticket) -> None: ...
 
     @property
@@ -270,7 +272,11 @@ class Performer:
                     raise Interrupted
                 entry = self.purse.book(effect.charge, effect.key)
                 held.entry = entry
-                return Nap(PURSE_AGAIN_S, again=True) if entry is None else entry
+                if entry is not None:
+                    return entry
+                if held.ticket is not None:
+                    self.gate.put_back(held.ticket)
+                return Nap(PURSE_AGAIN_S, again=True)
             case Bill():
                 held.entry = None
                 self.purse.bill(effect)
