@@ -31,7 +31,15 @@ def is_client(pid):
 
 
 def alive(pids):
-    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+    """Those that still run. One that has ended may stay for a moment, until its new parent has taken note of that."""
+    return {pid for pid in pids if _state(pid) not in {"", "Z", "X"}}
+
+
+def _state(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @contextmanager
